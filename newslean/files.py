@@ -1,0 +1,64 @@
+"""Files written whole or not at all, and their fingerprints.
+
+Knows paths and bytes; knows nothing of what stands in them.
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from newslean.errors import DataError
+
+
+def sha256(path: str | Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_file(path: str | Path, content: str | bytes) -> None:
+    """Write a file so that a reader sees the old one or the whole new one, even after a power cut.
+
+    Written beside, fsynced, renamed. The mode of an existing file is kept.
+
+    Raises
+    ------
+    DataError
+        If the folder does not exist or the disk is full; nothing is left behind.
+    """
+    path = Path(path)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise DataError(f"{path}: expected to write {len(data):,} bytes; {error.strerror}. Free space or name another place.") from None
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def sync_folder(path: str | Path) -> None:
+    """Make a rename in a folder last through a power cut, where the system can."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:  # Windows opens no folder
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

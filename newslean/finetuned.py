@@ -1,0 +1,121 @@
+"""A fine-tuned encoder as an ONNX graph: tokenizer, ONNX Runtime, nothing else.
+
+Knows ``model.onnx`` and ``tokenizer.json``; knows nothing of labels beyond
+the number and order of its outputs.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from newslean.errors import ModelError
+from newslean.manifest import Manifest
+
+CHARACTERS_PER_TOKEN = 40
+"""Text beyond ``max_length`` times this cannot matter, and tokenizing megabytes of it costs seconds."""
+
+
+class Finetuned:
+    """An encoder with one head per dimension.
+
+    Sentences are scored one by one, in as many threads as there are cores.
+    Dynamic int8 takes one scale for all that it is given at once, so in a
+    batch a sentence's scores would hang on its neighbours; alone, the answer
+    is the same whatever stands beside it, and no padding is computed.
+    """
+
+    def __init__(self, session: ort.InferenceSession, tokenizer: Tokenizer, manifest: Manifest) -> None:
+        self.session = session
+        self.tokenizer = tokenizer
+        self.manifest = manifest
+        self.inputs = [i.name for i in session.get_inputs()]
+
+    @classmethod
+    def load(cls, folder: str | Path, manifest: Manifest) -> Self:
+        """Load the graph and its tokenizer from a model folder whose hashes were checked."""
+        folder = Path(folder)
+        graph = folder / "model.onnx"
+        try:
+            session = open_session(graph)
+            tokenizer = load_tokenizer(folder / "tokenizer.json", max_length=manifest.max_length)
+        except Exception as error:  # both libraries raise bare exceptions of their own
+            raise ModelError(f"{folder}: expected a graph and a tokenizer that load; {error}. Update onnxruntime.") from None
+        outputs = {output.name for output in session.get_outputs()}
+        if missing := set(manifest.schema.names) - outputs:
+            raise ModelError(f"{graph}: expected an output for {sorted(missing)}; found {sorted(outputs)}. Export it again.")
+        return cls(session, tokenizer, manifest)
+
+    def logits(self, texts: Sequence[str], contexts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Score sentences.
+
+        Parameters
+        ----------
+        texts, contexts : sequences of str
+            Of the same length; an empty context is left out.
+
+        Returns
+        -------
+        dict
+            Dimension to float32 array of shape (len(texts), labels).
+        """
+        names = list(self.manifest.schema.names)
+
+        def score(pair: tuple[str, str]) -> list[NDArray[np.float32]]:
+            encoding = encode(self.tokenizer, *pair, max_length=self.manifest.max_length)
+            return list(self.session.run(names, self._feed(encoding)))
+
+        pairs = list(zip(texts, contexts, strict=True))
+        with ThreadPoolExecutor(cores()) as pool:
+            rows = list(pool.map(score, pairs))
+        return {name: np.concatenate([row[n] for row in rows]) for n, name in enumerate(names)}
+
+    def _feed(self, encoding: Encoding) -> dict[str, NDArray[np.int64]]:
+        arrays: dict[str, Any] = {
+            "input_ids": encoding.ids,
+            "attention_mask": encoding.attention_mask,
+            "token_type_ids": encoding.type_ids,
+            "sentence_mask": sentence_mask(encoding),
+        }
+        return {name: np.array([arrays[name]], dtype=np.int64) for name in self.inputs}
+
+
+def cores() -> int:
+    """Number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_session(graph: str | Path) -> ort.InferenceSession:
+    """Open a graph for use from several threads, each call on one core."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+
+
+def load_tokenizer(path: str | Path, *, max_length: int) -> Tokenizer:
+    """Load a fast tokenizer and set it to cut (sentence and context, the longer first) but not to pad."""
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length, strategy="longest_first")
+    return tokenizer
+
+
+def encode(tokenizer: Tokenizer, text: str, context: str, *, max_length: int) -> Encoding:
+    """Tokenize a sentence behind its context. Training and predicting share this."""
+    text = text[: max_length * CHARACTERS_PER_TOKEN]
+    return tokenizer.encode(context[: max_length * CHARACTERS_PER_TOKEN], text) if context else tokenizer.encode(text)
+
+
+def sentence_mask(encoding: Encoding) -> list[int]:
+    """1 for the tokens of the sentence itself, 0 for context and special tokens; all 1 for a sentence without tokens."""
+    ids = encoding.sequence_ids
+    last = max((i for i in ids if i is not None), default=None)
+    mask = [int(i is not None and i == last) for i in ids]
+    return mask if any(mask) else [1] * len(mask)

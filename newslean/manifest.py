@@ -1,0 +1,176 @@
+"""The model folder: what stands in it, and the proof that it is what was trained.
+
+Knows ``manifest.json`` and hashes; knows neither how a model computes nor
+what an article is. Arrays, strings and JSON only: nothing in a model folder
+is ever executed or unpickled.
+
+The format number is raised when a reader of the old number would give wrong
+labels; a new key that an old reader may ignore does not raise it.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from newslean.errors import DataError, ModelError
+from newslean.files import sha256, write_file
+from newslean.schema import Schema, schema_from_dict
+
+FORMAT = 1
+KINDS = ("finetuned", "baseline")
+CONTEXTS = ("none", "before", "title", "title+before")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How logits become probabilities and labels.
+
+    Attributes
+    ----------
+    temperature : dict
+        Dimension to the number that its logits are divided by.
+    thresholds : dict
+        ``multi`` dimension to label to the probability from which the label is given.
+    min_confidence : dict
+        ``single`` dimension to the probability below which the neutral label is given instead.
+    """
+
+    temperature: dict[str, float] = field(default_factory=dict)
+    thresholds: dict[str, dict[str, float]] = field(default_factory=dict)
+    min_confidence: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What ``manifest.json`` says of a model; see DESIGN's "Model folder"."""
+
+    kind: str
+    name: str
+    version: str
+    schema: Schema
+    calibration: Calibration
+    splitter: str
+    max_length: int = 128
+    context: str = "none"
+    base: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    code_version: str = ""
+    seed: int = 0
+    metrics: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    optional_files: dict[str, str] = field(default_factory=dict)
+
+
+def write_manifest(folder: str | Path, manifest: Manifest) -> None:
+    """Write ``manifest.json`` as the last file of a model folder, with the hashes of the others.
+
+    Parameters
+    ----------
+    folder : path
+        A folder that already holds the files named in ``manifest.files`` and ``optional_files``.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written; an older manifest then still stands.
+    """
+    calibration = manifest.calibration
+    data = {
+        "format": FORMAT,
+        **{key: getattr(manifest, key) for key in ("kind", "name", "version")},
+        "schema": manifest.schema.to_dict(),
+        **{key: getattr(manifest, key) for key in ("max_length", "context")},
+        "temperature": calibration.temperature,
+        "thresholds": calibration.thresholds,
+        "min_confidence": calibration.min_confidence,
+        **{key: getattr(manifest, key) for key in ("splitter", "base", "data", "code_version", "seed", "metrics")},
+        "files": {name: sha256(Path(folder, name)) for name in manifest.files},
+        "optional_files": {name: sha256(Path(folder, name)) for name in manifest.optional_files},
+    }
+    write_file(Path(folder, "manifest.json"), json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_manifest(folder: str | Path) -> Manifest:
+    """Read a model folder's manifest and check every file against its hash.
+
+    Parameters
+    ----------
+    folder : path
+        A model folder. An optional file may be absent, but not changed.
+
+    Raises
+    ------
+    ModelError
+        If the folder, the manifest or a file is missing, damaged, or of a newer format.
+    """
+    path = Path(folder, "manifest.json")
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelError(
+            f"{folder}: expected a model folder with manifest.json; {error.strerror}. "
+            "Name a model folder with --model, or train one with python -m train."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: expected JSON; found {error}. Restore the model folder from where it came.") from None
+    if not isinstance(data, dict) or not isinstance(data.get("format"), int):
+        raise ModelError(f"{path}: expected a JSON object with a format number; found none. Restore the model folder.")
+    if data["format"] > FORMAT:
+        raise ModelError(f"{path}: expected format {FORMAT} or older; found {data['format']}. Update newslean.")
+    manifest = _manifest_from(data, path)
+    for name, expected in manifest.files.items():
+        _check_file(Path(folder), name, expected)
+    for name, expected in manifest.optional_files.items():
+        if Path(folder, name).exists():
+            _check_file(Path(folder), name, expected)
+    return manifest
+
+
+def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
+    try:
+        schema = schema_from_dict(data["schema"], where=f"{path}, schema")
+        calibration = Calibration(
+            {d.name: float(data["temperature"][d.name]) for d in schema.dimensions},
+            {d.name: {label: float(data["thresholds"][d.name][label]) for label in d.labels} for d in schema.dimensions if d.multi},
+            {d.name: float(data.get("min_confidence", {}).get(d.name, 0.0)) for d in schema.dimensions if not d.multi},
+        )
+        manifest = Manifest(
+            schema=schema,
+            calibration=calibration,
+            max_length=int(data["max_length"]),
+            **{key: str(data[key]) for key in ("kind", "name", "version", "context", "splitter")},
+            **{key: data.get(key, {}) for key in ("base", "data", "metrics", "optional_files")},
+            files=dict(data["files"]),
+            code_version=str(data.get("code_version", "")),
+            seed=int(data.get("seed", 0)),
+        )
+    except DataError as error:
+        raise ModelError(str(error)) from None
+    except KeyError as error:
+        raise ModelError(f"{path}: expected the key {error}; found none. Restore the model folder.") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{path}: a value is not of its kind ({error}). Restore the model folder.") from None
+    for key, known in (("kind", KINDS), ("context", CONTEXTS)):
+        if getattr(manifest, key) not in known:
+            found = getattr(manifest, key)
+            raise ModelError(f"{path}: expected {key} to be one of {', '.join(known)}; found {found!r}. Update newslean.")
+    if any(not temperature > 0 for temperature in calibration.temperature.values()) or manifest.max_length < 8:
+        raise ModelError(f"{path}: expected positive temperatures and max_length >= 8. Restore the model folder.")
+    return manifest
+
+
+def _check_file(folder: Path, name: str, expected: str) -> None:
+    if os.path.basename(name) != name or name in ("", ".", ".."):
+        raise ModelError(f"{folder}/manifest.json: expected plain file names; found {name!r}. Do not use this model.")
+    try:
+        found = sha256(folder / name)
+    except OSError as error:
+        raise ModelError(f"{folder / name}: expected a file of the model; {error.strerror}. Restore the model folder.") from None
+    if found != expected:
+        raise ModelError(
+            f"{folder / name}: expected SHA-256 {expected[:12]}…; found {found[:12]}…. "
+            "The file was changed or damaged: restore the model folder."
+        )

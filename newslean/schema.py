@@ -1,0 +1,173 @@
+"""The label set as data: which dimensions there are and which labels each has.
+
+Knows the file ``labels/schema.toml`` and the copy of it in a model's manifest.
+Knows no article and no model, and no label by name.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from newslean.errors import DataError
+
+Labels = dict[str, str | list[str]]
+"""Labels of one sentence: dimension name to its label (``single``) or sorted list of labels (``multi``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One question that is asked of every sentence.
+
+    Attributes
+    ----------
+    name : str
+        Key of the dimension in label files and results.
+    kind : {"multi", "single"}
+        Any number of labels, or exactly one.
+    labels : tuple of str
+        The labels, in the order of a model's outputs.
+    neutral : str or None
+        For ``single``: the label that says "nothing to report here".
+    opposites : tuple of pairs of str
+        Labels that change places when the two sides do; the first pair gives the lean.
+    """
+
+    name: str
+    kind: Literal["multi", "single"]
+    labels: tuple[str, ...]
+    neutral: str | None = None
+    opposites: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def multi(self) -> bool:
+        """Whether a sentence may have several labels, or none."""
+        return self.kind == "multi"
+
+    def faults(self, value: object) -> list[str]:
+        """Say what is wrong with a value as labels of this dimension; an empty list if nothing is."""
+        known = f"expected {', '.join(self.labels)}"
+        if not self.multi:
+            return [] if value in self.labels else [f"{self.name}: {known}; found {value!r}"]
+        if not isinstance(value, list):
+            return [f"{self.name}: expected a list of labels; found {value!r}"]
+        faults = [f"{self.name}: {known}; found {label!r}" for label in value if label not in self.labels]
+        return faults + ([f"{self.name}: a label stands twice in {value!r}"] if len({*map(str, value)}) < len(value) else [])
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All dimensions, and the word lists of the sides that opposites are about."""
+
+    dimensions: tuple[Dimension, ...]
+    sides: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def __getitem__(self, name: str) -> Dimension:
+        return next(dimension for dimension in self.dimensions if dimension.name == name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the dimensions, in order."""
+        return tuple(dimension.name for dimension in self.dimensions)
+
+    def faults(self, labels: object) -> list[str]:
+        """Say what is wrong with a row's labels; a dimension may be missing."""
+        if not isinstance(labels, dict):
+            return [f"labels: expected an object of dimensions; found {labels!r}"]
+        faults = [f"labels: expected {', '.join(self.names)}; found {name!r}" for name in labels if name not in self.names]
+        return faults + [fault for d in self.dimensions if d.name in labels for fault in d.faults(labels[d.name])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the schema as plain data, as a manifest stores it."""
+        rows: list[dict[str, Any]] = []
+        for d in self.dimensions:
+            row: dict[str, Any] = {"name": d.name, "kind": d.kind, "labels": list(d.labels)}
+            if d.neutral is not None:
+                row["neutral"] = d.neutral
+            if d.opposites:
+                row["opposites"] = [list(pair) for pair in d.opposites]
+            rows.append(row)
+        data: dict[str, Any] = {"dimensions": rows}
+        if self.sides:
+            data["sides"] = {side: list(words) for side, words in self.sides}
+        return data
+
+
+def schema_from_dict(data: Mapping[str, Any], *, where: str) -> Schema:
+    """Build a schema from plain data.
+
+    Parameters
+    ----------
+    data : mapping
+        ``{"dimensions": [{"name", "kind", "labels", ...}], "sides": {...}}``.
+    where : str
+        File that the data came from, for messages.
+
+    Raises
+    ------
+    DataError
+        With every fault of the data at once.
+    """
+    rows = data.get("dimensions")
+    if not isinstance(rows, list) or not rows:
+        raise DataError(f"{where}: expected at least one [[dimensions]] table; found none. Add one with name, kind and labels.")
+    faults = [fault for n, row in enumerate(rows, 1) for fault in _row_faults(row, n)]
+    names = [row.get("name") for row in rows if isinstance(row, dict)]
+    faults += [f"dimension {name!r} is defined twice" for name in sorted({n for n in names if isinstance(n, str) and names.count(n) > 1})]
+    sides = data.get("sides", {})
+    if not isinstance(sides, dict) or not all(_is_strings(words) for words in sides.values()):
+        faults.append(f"sides: expected lists of words; found {sides!r}")
+    if faults:
+        raise DataError("\n".join(f"{where}: {fault}" for fault in faults))
+    dimensions = tuple(
+        Dimension(
+            row["name"], row["kind"], tuple(row["labels"]), row.get("neutral"), tuple((a, b) for a, b in row.get("opposites", ()))
+        )
+        for row in rows
+    )
+    return Schema(dimensions, tuple((side, tuple(words)) for side, words in sides.items()))
+
+
+def read_schema(path: str | Path) -> Schema:
+    """Read ``schema.toml``.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, not TOML, or not a schema.
+    """
+    try:
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: expected a schema file; found none ({error.strerror}). Copy labels/schema.toml there.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected TOML in UTF-8; found {error}. Mend that line.") from None
+    return schema_from_dict(data, where=str(path))
+
+
+def _row_faults(row: object, n: int) -> list[str]:
+    if not isinstance(row, dict):
+        return [f"dimension {n}: expected a table; found {row!r}"]
+    labels, where = row.get("labels"), f"dimension {row.get('name', n)!r}"
+    if not isinstance(row.get("name"), str) or not row["name"]:
+        return [f"dimension {n}: expected a name; found {row.get('name')!r}"]
+    if row.get("kind") not in ("multi", "single"):
+        return [f"{where}: expected kind 'multi' or 'single'; found {row.get('kind')!r}"]
+    if not _is_strings(labels) or not labels or len({*labels}) < len(labels):
+        return [f"{where}: expected labels, a list of different words; found {labels!r}"]
+    faults = []
+    if row["kind"] == "single" and len(labels) < 2:
+        faults.append(f"{where}: expected at least two labels to choose from; found {labels!r}")
+    if row["kind"] == "single" and row.get("neutral") not in labels:
+        faults.append(f"{where}: expected neutral to be one of {labels!r}; found {row.get('neutral')!r}")
+    if row["kind"] == "multi" and "neutral" in row:
+        faults.append(f"{where}: neutral is for kind 'single'; a multi dimension has no label instead")
+    pairs = row.get("opposites", [])
+    if not isinstance(pairs, list) or not all(_is_strings(p) and len(p) == 2 and {*p} <= {*labels} and p[0] != p[1] for p in pairs):
+        faults.append(f"{where}: expected opposites to be pairs of its labels; found {pairs!r}")
+    return faults
+
+
+def _is_strings(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(item, str) and item for item in value)

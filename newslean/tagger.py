@@ -1,0 +1,201 @@
+"""From sentences to labels: the one place where a trained model is asked.
+
+Knows the model folder, the splitter and the article rule; does not know how
+an article was read or how results are printed.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newslean.articles import Article
+from newslean.errors import ModelError
+from newslean.furniture import is_furniture
+from newslean.manifest import Calibration, Manifest, read_manifest
+from newslean.results import Scores, TaggedArticle, TaggedSentence, summarise
+from newslean.schema import Dimension, Labels, Schema
+from newslean.splitting import Sentence, split_sentences, title_of
+
+Logits = dict[str, NDArray[np.float32]]
+"""Dimension to an array of shape (sentences, labels)."""
+
+
+class Model(Protocol):
+    """What a trained model must be able to do."""
+
+    def logits(self, texts: Sequence[str], contexts: Sequence[str]) -> Logits:
+        """Score sentences, each with the context that its manifest asks for ('' for none)."""
+
+
+def context_of(context: str, *, title: str | None, before: str | None) -> str:
+    """Join what stands around a sentence into the context that a model was trained with.
+
+    Parameters
+    ----------
+    context : {"none", "before", "title", "title+before"}
+        Which parts the model wants.
+    title, before : str or None
+        The article's title (None for the title itself) and the sentence before.
+
+    Examples
+    --------
+    >>> context_of("title+before", title="Chips", before="It rains.")
+    'Chips It rains.'
+    """
+    parts = {"title": title, "before": before}
+    return " ".join(part for name in context.split("+") if (part := parts.get(name)))
+
+
+def probabilities(logits: Logits, schema: Schema, calibration: Calibration) -> Logits:
+    """Calibrate logits: divide by the dimension's temperature, then softmax (``single``) or sigmoid (``multi``).
+
+    Temperature scaling is from Guo et al. (2017), "On Calibration of Modern Neural Networks".
+    """
+    result = {}
+    for d in schema.dimensions:
+        scaled = logits[d.name].astype(np.float64) / calibration.temperature[d.name]
+        if d.multi:
+            result[d.name] = (0.5 * (1 + np.tanh(scaled / 2))).astype(np.float32)  # a sigmoid that cannot overflow
+        else:
+            exponent = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+            result[d.name] = (exponent / exponent.sum(axis=1, keepdims=True)).astype(np.float32)
+    return result
+
+
+def decide(d: Dimension, scores: dict[str, float], calibration: Calibration) -> str | list[str]:
+    """Choose the labels of one sentence in one dimension from its probabilities.
+
+    ``multi``: every label that reaches its threshold. ``single``: the most
+    probable label, or the neutral one where that is less probable than
+    ``min_confidence``.
+    """
+    if d.neutral is None:
+        return [label for label in d.labels if scores[label] >= calibration.thresholds[d.name][label]]
+    best = max(d.labels, key=lambda label: scores[label])
+    return best if scores[best] >= calibration.min_confidence.get(d.name, 0.0) else d.neutral
+
+
+class Tagger:
+    """A trained model, ready to tag.
+
+    Examples
+    --------
+    >>> tagger = Tagger.load("models/current")
+    >>> [sentence] = tagger.tag_sentences(["Chinese labs still trail their American rivals in chips."])
+    >>> sentence.labels
+    {'topic': ['chips'], 'stance': 'us_ahead'}
+    """
+
+    def __init__(self, model: Model, manifest: Manifest) -> None:
+        self.model = model
+        self.manifest = manifest
+
+    @classmethod
+    def load(cls, path: str | Path = "models/current", *, min_confidence: float | None = None) -> Self:
+        """Load a model folder after checking every file against its hash.
+
+        Parameters
+        ----------
+        path : path
+            A model folder as ``python -m train`` writes it.
+        min_confidence : float, optional
+            Probability in 0..1 below which a ``single`` dimension gets its
+            neutral label; the model's own where not given.
+
+        Raises
+        ------
+        ModelError
+            If the folder is missing, damaged or of a newer format.
+        """
+        manifest = read_manifest(path)
+        if min_confidence is not None:
+            if not 0 <= min_confidence <= 1:
+                raise ModelError(f"min_confidence: expected a number from 0 to 1; found {min_confidence}.")
+            names = [d.name for d in manifest.schema.dimensions if not d.multi]
+            calibration = replace(manifest.calibration, min_confidence=dict.fromkeys(names, min_confidence))
+            manifest = replace(manifest, calibration=calibration)
+        # Imported here: each kind of model needs a library that the other does not.
+        if manifest.kind == "baseline":
+            from newslean.baseline import Baseline
+
+            return cls(Baseline.load(path, manifest), manifest)
+        from newslean.finetuned import Finetuned
+
+        return cls(Finetuned.load(path, manifest), manifest)
+
+    @property
+    def schema(self) -> Schema:
+        """The label set that the model was trained on."""
+        return self.manifest.schema
+
+    def tag_text(self, text: str, *, title: str | None = None) -> TaggedArticle:
+        """Split a text into sentences and tag them.
+
+        Parameters
+        ----------
+        text : str
+            An article.
+        title : str, optional
+            Its title; found in the text where not given.
+        """
+        return next(self.tag_articles([Article(source="text", text=text, title=title)]))
+
+    def tag_sentences(self, sentences: Sequence[str], *, title: str | None = None) -> list[TaggedSentence]:
+        """Tag the consecutive sentences of one article.
+
+        Parameters
+        ----------
+        sentences : sequence of str
+            In the order of the article: the one before may be context for the next.
+        title : str, optional
+            The article's title, if the model uses it as context.
+        """
+        index = next((n for n, text in enumerate(sentences) if text == title), None)
+        flags = is_furniture(list(sentences), title=index)
+        rows = [
+            Sentence(text, 0, len(text), title=n == index, furniture=flag)
+            for n, (text, flag) in enumerate(zip(sentences, flags, strict=True))
+        ]
+        return self._tag(rows, title)
+
+    def tag_articles(self, articles: Iterable[Article]) -> Iterator[TaggedArticle]:
+        """Tag articles one after the other, as they come."""
+        for article in articles:
+            sentences = split_sentences(article.text)
+            title = article.title or title_of(sentences)
+            tagged = self._tag(sentences, title)
+            yield summarise(self.schema, source=article.source, title=title, sentences=tagged)
+
+    def _tag(self, sentences: Sequence[Sentence], title: str | None) -> list[TaggedSentence]:
+        texts, contexts, before = [], [], None
+        for sentence in sentences:
+            if sentence.furniture:
+                continue
+            texts.append(sentence.text)
+            heading = None if sentence.title else title
+            contexts.append(context_of(self.manifest.context, title=heading, before=before))
+            before = sentence.text
+        scored = iter(self.score(texts, contexts))
+        return [self._tagged(s, self._furniture_scores() if s.furniture else next(scored)) for s in sentences]
+
+    def score(self, texts: Sequence[str], contexts: Sequence[str]) -> list[Scores]:
+        """Give the calibrated probabilities of sentences, each with its context ('' for none)."""
+        if not texts:
+            return []
+        arrays = probabilities(self.model.logits(texts, contexts), self.schema, self.manifest.calibration)
+        rows: list[Scores] = [{} for _ in texts]
+        for d in self.schema.dimensions:
+            for row, values in zip(rows, arrays[d.name].tolist(), strict=True):
+                row[d.name] = dict(zip(d.labels, values, strict=True))
+        return rows
+
+    def _furniture_scores(self) -> Scores:
+        return {d.name: {label: float(label == d.neutral) for label in d.labels} for d in self.schema.dimensions}
+
+    def _tagged(self, s: Sentence, scores: Scores) -> TaggedSentence:
+        labels: Labels = {d.name: decide(d, scores[d.name], self.manifest.calibration) for d in self.schema.dimensions}
+        return TaggedSentence(s.text, s.start, s.end, labels, scores, s.furniture)
