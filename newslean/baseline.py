@@ -31,7 +31,9 @@ class Baseline:
         Dimension to (coefficients, shape (labels, features); intercepts, shape (labels,)).
     """
 
-    def __init__(self, vectorizers: Mapping[str, Any], weights: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> None:
+    def __init__(
+        self, vectorizers: Mapping[str, Any], weights: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
+    ) -> None:
         self.vectorizers = vectorizers
         self.weights = weights
 
@@ -80,12 +82,18 @@ class Baseline:
         try:
             arrays = load_file(Path(folder, "weights.safetensors"))
             views = json.loads(Path(folder, "vocabulary.json").read_bytes())
-            vectorizers = {view: vectorizer(view, views[view], arrays[f"idf.{view}"]) for view in VIEWS if view in views}
-            return cls(vectorizers, _weights(arrays, manifest.schema, sum(len(v.vocabulary_) for v in vectorizers.values())))
+            vectorizers = {
+                view: vectorizer(view, views[view], arrays[f"idf.{view}"]) for view in VIEWS if view in views
+            }
+            return cls(
+                vectorizers, _weights(arrays, manifest.schema, sum(len(v.vocabulary_) for v in vectorizers.values()))
+            )
         except ImportError:
             raise _missing(folder) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{folder}: expected the arrays of a baseline; {error}. Restore the model folder.") from None
+            raise ModelError(
+                f"{folder}: expected the arrays of a baseline; {error}. Restore the model folder."
+            ) from None
 
 
 def vectorizer(view: str, settings: Mapping[str, Any], idf: NDArray[np.float32] | None = None) -> Any:
@@ -113,7 +121,9 @@ def _weights(arrays: Mapping[str, Any], schema: Schema, features: int) -> dict[s
     for d in schema.dimensions:
         coefficients, intercepts = arrays[f"coefficients.{d.name}"], arrays[f"intercepts.{d.name}"]
         if coefficients.shape != (len(d.labels), features) or intercepts.shape != (len(d.labels),):
-            raise ValueError(f"{d.name}: {coefficients.shape} coefficients for {len(d.labels)} labels and {features} terms")
+            raise ValueError(
+                f"{d.name}: {coefficients.shape} coefficients for {len(d.labels)} labels and {features} terms"
+            )
         weights[d.name] = (coefficients, intercepts)
     return weights
 

@@ -40,7 +40,9 @@ def write_file(path: str | Path, content: str | bytes) -> None:
         os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
-        raise DataError(f"{path}: expected to write {len(data):,} bytes; {error.strerror}. Free space or name another place.") from None
+        raise DataError(
+            f"{path}: expected to write {len(data):,} bytes; {error.strerror}. Free space or name another place."
+        ) from None
     finally:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)

@@ -45,11 +45,15 @@ class Finetuned:
         try:
             session = open_session(graph)
             tokenizer = load_tokenizer(folder / "tokenizer.json", max_length=manifest.max_length)
-        except Exception as error:  # both libraries raise bare exceptions of their own
-            raise ModelError(f"{folder}: expected a graph and a tokenizer that load; {error}. Update onnxruntime.") from None
+        except Exception as error:  # noqa: BLE001 - both libraries raise bare exceptions of their own
+            raise ModelError(
+                f"{folder}: expected a graph and a tokenizer that load; {error}. Update onnxruntime."
+            ) from None
         outputs = {output.name for output in session.get_outputs()}
         if missing := set(manifest.schema.names) - outputs:
-            raise ModelError(f"{graph}: expected an output for {sorted(missing)}; found {sorted(outputs)}. Export it again.")
+            raise ModelError(
+                f"{graph}: expected an output for {sorted(missing)}; found {sorted(outputs)}. Export it again."
+            )
         return cls(session, tokenizer, manifest)
 
     def logits(self, texts: Sequence[str], contexts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -87,7 +91,7 @@ class Finetuned:
 
 
 def cores() -> int:
-    """Number of processors that this process may use."""
+    """Count the processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -114,7 +118,7 @@ def encode(tokenizer: Tokenizer, text: str, context: str, *, max_length: int) ->
 
 
 def sentence_mask(encoding: Encoding) -> list[int]:
-    """1 for the tokens of the sentence itself, 0 for context and special tokens; all 1 for a sentence without tokens."""
+    """Mark the sentence's own tokens with 1, context and special ones with 0; all with 1 where there are none."""
     ids = encoding.sequence_ids
     last = max((i for i in ids if i is not None), default=None)
     mask = [int(i is not None and i == last) for i in ids]

@@ -115,7 +115,9 @@ def read_manifest(folder: str | Path) -> Manifest:
             "Name a model folder with --model, or train one with python -m train."
         ) from None
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: expected JSON; found {error}. Restore the model folder from where it came.") from None
+        raise ModelError(
+            f"{path}: expected JSON; found {error}. Restore the model folder from where it came."
+        ) from None
     if not isinstance(data, dict) or not isinstance(data.get("format"), int):
         raise ModelError(f"{path}: expected a JSON object with a format number; found none. Restore the model folder.")
     if data["format"] > FORMAT:
@@ -134,7 +136,11 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
         schema = schema_from_dict(data["schema"], where=f"{path}, schema")
         calibration = Calibration(
             {d.name: float(data["temperature"][d.name]) for d in schema.dimensions},
-            {d.name: {label: float(data["thresholds"][d.name][label]) for label in d.labels} for d in schema.dimensions if d.multi},
+            {
+                d.name: {label: float(data["thresholds"][d.name][label]) for label in d.labels}
+                for d in schema.dimensions
+                if d.multi
+            },
             {d.name: float(data.get("min_confidence", {}).get(d.name, 0.0)) for d in schema.dimensions if not d.multi},
         )
         manifest = Manifest(
@@ -156,7 +162,9 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
     for key, known in (("kind", KINDS), ("context", CONTEXTS)):
         if getattr(manifest, key) not in known:
             found = getattr(manifest, key)
-            raise ModelError(f"{path}: expected {key} to be one of {', '.join(known)}; found {found!r}. Update newslean.")
+            raise ModelError(
+                f"{path}: expected {key} to be one of {', '.join(known)}; found {found!r}. Update newslean."
+            )
     if any(not temperature > 0 for temperature in calibration.temperature.values()) or manifest.max_length < 8:
         raise ModelError(f"{path}: expected positive temperatures and max_length >= 8. Restore the model folder.")
     return manifest
@@ -168,7 +176,9 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
     try:
         found = sha256(folder / name)
     except OSError as error:
-        raise ModelError(f"{folder / name}: expected a file of the model; {error.strerror}. Restore the model folder.") from None
+        raise ModelError(
+            f"{folder / name}: expected a file of the model; {error.strerror}. Restore the model folder."
+        ) from None
     if found != expected:
         raise ModelError(
             f"{folder / name}: expected SHA-256 {expected[:12]}…; found {found[:12]}…. "

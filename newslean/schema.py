@@ -53,7 +53,9 @@ class Dimension:
         if not isinstance(value, list):
             return [f"{self.name}: expected a list of labels; found {value!r}"]
         faults = [f"{self.name}: {known}; found {label!r}" for label in value if label not in self.labels]
-        return faults + ([f"{self.name}: a label stands twice in {value!r}"] if len({*map(str, value)}) < len(value) else [])
+        return faults + (
+            [f"{self.name}: a label stands twice in {value!r}"] if len({*map(str, value)}) < len(value) else []
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,9 @@ class Schema:
         """Say what is wrong with a row's labels; a dimension may be missing."""
         if not isinstance(labels, dict):
             return [f"labels: expected an object of dimensions; found {labels!r}"]
-        faults = [f"labels: expected {', '.join(self.names)}; found {name!r}" for name in labels if name not in self.names]
+        faults = [
+            f"labels: expected {', '.join(self.names)}; found {name!r}" for name in labels if name not in self.names
+        ]
         return faults + [fault for d in self.dimensions if d.name in labels for fault in d.faults(labels[d.name])]
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,10 +115,15 @@ def schema_from_dict(data: Mapping[str, Any], *, where: str) -> Schema:
     """
     rows = data.get("dimensions")
     if not isinstance(rows, list) or not rows:
-        raise DataError(f"{where}: expected at least one [[dimensions]] table; found none. Add one with name, kind and labels.")
+        raise DataError(
+            f"{where}: expected at least one [[dimensions]] table; found none. Add one with name, kind and labels."
+        )
     faults = [fault for n, row in enumerate(rows, 1) for fault in _row_faults(row, n)]
     names = [row.get("name") for row in rows if isinstance(row, dict)]
-    faults += [f"dimension {name!r} is defined twice" for name in sorted({n for n in names if isinstance(n, str) and names.count(n) > 1})]
+    faults += [
+        f"dimension {name!r} is defined twice"
+        for name in sorted({n for n in names if isinstance(n, str) and names.count(n) > 1})
+    ]
     sides = data.get("sides", {})
     if not isinstance(sides, dict) or not all(_is_strings(words) for words in sides.values()):
         faults.append(f"sides: expected lists of words; found {sides!r}")
@@ -122,7 +131,11 @@ def schema_from_dict(data: Mapping[str, Any], *, where: str) -> Schema:
         raise DataError("\n".join(f"{where}: {fault}" for fault in faults))
     dimensions = tuple(
         Dimension(
-            row["name"], row["kind"], tuple(row["labels"]), row.get("neutral"), tuple((a, b) for a, b in row.get("opposites", ()))
+            row["name"],
+            row["kind"],
+            tuple(row["labels"]),
+            row.get("neutral"),
+            tuple((a, b) for a, b in row.get("opposites", ())),
         )
         for row in rows
     )
@@ -140,7 +153,9 @@ def read_schema(path: str | Path) -> Schema:
     try:
         data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"{path}: expected a schema file; found none ({error.strerror}). Copy labels/schema.toml there.") from None
+        raise DataError(
+            f"{path}: expected a schema file; found none ({error.strerror}). Copy labels/schema.toml there."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: expected TOML in UTF-8; found {error}. Mend that line.") from None
     return schema_from_dict(data, where=str(path))
@@ -164,10 +179,16 @@ def _row_faults(row: object, n: int) -> list[str]:
     if row["kind"] == "multi" and "neutral" in row:
         faults.append(f"{where}: neutral is for kind 'single'; a multi dimension has no label instead")
     pairs = row.get("opposites", [])
-    if not isinstance(pairs, list) or not all(_is_strings(p) and len(p) == 2 and {*p} <= {*labels} and p[0] != p[1] for p in pairs):
+    if not isinstance(pairs, list) or not all(
+        _is_strings(p) and len(p) == 2 and {*p} <= {*labels} and p[0] != p[1] for p in pairs
+    ):
         faults.append(f"{where}: expected opposites to be pairs of its labels; found {pairs!r}")
     return faults
 
 
 def _is_strings(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(item, str) and item for item in value)
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and all(isinstance(item, str) and item for item in value)
+    )

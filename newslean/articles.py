@@ -1,0 +1,151 @@
+"""Files, folders and standard input to articles: bytes in, text with true offsets out.
+
+Knows names of files and folders; knows no sentence, no model and no screen.
+``newslean.decoding`` reads the bytes, ``newslean.html`` the web pages.
+"""
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from newslean.decoding import decode
+from newslean.errors import DataError
+from newslean.frontmatter import front_matter
+
+MAX_BYTES = 100_000_000
+"""Largest input (bytes) that is read as one article."""
+
+TEXT_SUFFIXES = frozenset({".txt", ".md", ".html", ".htm"})
+"""Endings of the files that are read from a folder (upper or lower case)."""
+
+_HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
+_DECLARED = re.compile(rb"""(?:charset|<\?xml[^>]*encoding)\s*=\s*["']?\s*([\w:.-]+)""", re.IGNORECASE)
+_MARKUP = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One article as read.
+
+    Attributes
+    ----------
+    source : str
+        Where it came from: a path, or ``-`` for standard input.
+    text : str
+        The text exactly as decoded (newlines too), but without a byte order
+        mark, so that offsets are true. For HTML it is the extracted text, a
+        blank line between paragraphs. Front matter stays; the splitter skips it.
+    title : str or None
+        The title that the source gives (front matter, HTML metadata); None if the splitter is to find it.
+    """
+
+    source: str
+    text: str
+    title: str | None = None
+
+
+def read_articles(
+    paths: Iterable[str | Path], *, on_reject: Callable[[str, str], None] | None = None
+) -> Iterator[Article]:
+    """Read articles one after the other, each when it is asked for.
+
+    Parameters
+    ----------
+    paths : iterable of str or Path
+        Files; ``-`` for standard input; folders, which stand for all ``.txt``,
+        ``.md`` and ``.html`` files in them and below, in the order of their
+        paths, hidden ones left out.
+    on_reject : callable, optional
+        Called with ``(source, reason)`` for each input that cannot be read; reading then goes on.
+
+    Raises
+    ------
+    DataError
+        At the first input that cannot be read, if ``on_reject`` is not given.
+    """
+    for path in paths:
+        for found in _expand(path):
+            try:
+                if isinstance(found, DataError):
+                    raise found
+                article = _read_article(found)
+            except DataError as error:
+                if on_reject is None:
+                    raise
+                on_reject(_name(path if isinstance(found, DataError) else found), str(error))
+            else:
+                yield article
+
+
+def _name(path: str | Path) -> str:
+    """Give the path as it can be printed, whatever bytes stand in it."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _expand(path: str | Path) -> Iterator[str | Path | DataError]:
+    """Yield the inputs that a path stands for, and an error in place of each that it hides."""
+    if str(path) == "-" or not os.path.isdir(path) or not str(path):
+        yield path
+        return
+    faults: list[OSError] = []
+    found = []
+    for folder, folders, files in os.walk(path, onerror=faults.append):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name) for name in files if not name.startswith(".")]
+    found = sorted(file for file in found if file.suffix.lower() in TEXT_SUFFIXES)
+    yield from found
+    yield from (_unreadable(fault.filename, fault) for fault in faults)
+    if not found and not faults:
+        endings = ", ".join(sorted(TEXT_SUFFIXES))
+        yield DataError(f"{_name(path)}: expected files that end in {endings}; found none. Name the files themselves.")
+
+
+def _read_article(path: str | Path) -> Article:
+    where = _name(path)
+    data = _read_bytes(path, where)
+    suffix = "" if where == "-" else Path(path).suffix.lower()
+    if suffix in _HTML_SUFFIXES or (suffix not in TEXT_SUFFIXES and _MARKUP.match(data)):
+        from newslean.html import extract_text  # the libraries behind it are an extra
+
+        declared = _DECLARED.search(data[:4096])
+        page = decode(data, where=where, declared=declared[1].decode("ascii", "replace") if declared else None)
+        return Article(where, *extract_text(page, where=where))
+    text = decode(data, where=where)
+    return Article(where, text, front_matter(text)[1])
+
+
+def _read_bytes(path: str | Path, where: str) -> bytes:
+    if where.startswith(("http://", "https://")):
+        raise DataError(f"{where}: expected a file; found a web address. Save the page and name the file.")
+    try:
+        if where == "-":
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            if not where:
+                raise FileNotFoundError(2, "an empty name")
+            with open(path, "rb") as file:
+                status = os.fstat(file.fileno())
+                too_large = stat.S_ISREG(status.st_mode) and status.st_size > MAX_BYTES
+                data = b"" if too_large else file.read(MAX_BYTES + 1)
+            if too_large:
+                raise _too_large(where, f"{status.st_size:,} bytes")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name, or standard input closed
+        raise _unreadable(where, error) from None
+    if len(data) > MAX_BYTES:
+        raise _too_large(where, "more")
+    return data
+
+
+def _too_large(where: str, found: str) -> DataError:
+    return DataError(
+        f"{where}: expected at most {MAX_BYTES:,} bytes (MAX_BYTES); found {found}. Split it into articles."
+    )
+
+
+def _unreadable(where: str, error: Exception) -> DataError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return DataError(f"{_name(where)}: expected a readable file or folder; found: {reason}. Check its name and rights.")

@@ -1,0 +1,130 @@
+"""Tag news articles from the command line: parse, read, tag, write.
+
+Knows the options and the exit codes; the work is done in `newslean`. The
+modules that load a model are imported only when there is something to tag, so
+that ``--help`` is quick.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from newslean import __version__
+from newslean.errors import DataError, NewsleanError
+from newslean.output import write_json
+from newslean.report import write_text
+from newslean.screen import visible
+from newslean.target import check_target, drop_output, open_new, standard_output
+
+HERE = Path(__file__).resolve().parent
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("articles", nargs=-1, required=True, metavar="ARTICLE...")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the results.",
+)
+@click.option(
+    "--model", default=str(HERE / "models" / "current"), metavar="DIR", help="Model.  [default: models/current]"
+)
+@click.option("--out", metavar="FILE", help="Write there, whole or not at all, instead of to the screen.")
+@click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    metavar="P",
+    help="Least probability of any but the neutral label, such as a stance.  [default: the model's own]",
+)
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colour in text; auto: on a terminal, unless NO_COLOR is set.",
+)
+@click.version_option(__version__, prog_name="newslean", message="%(prog)s %(version)s")
+def main(
+    articles: tuple[str, ...], *, style: str, model: str, out: str | None, min_confidence: float | None, color: str
+) -> None:
+    """Tag news: topic and stance of each ARTICLE and of its sentences.
+
+    An ARTICLE is a file, a folder that is searched for articles, or - for standard input.
+
+    Exit codes: 0 all done; 1 done, but some inputs were rejected (listed on standard error);
+    2 nothing done; 130 interrupted.
+    """
+    try:
+        code = predict(articles, style=style, model=model, out=out, min_confidence=min_confidence, color=color)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        drop_output()
+        code = 141
+    except (NewsleanError, OSError) as error:
+        code = fail(str(error))
+    except MemoryError:
+        code = fail("expected enough memory for model and article; found too little. Give a shorter article.")
+    except KeyboardInterrupt:
+        code = fail("interrupted", code=130)
+    sys.exit(code)
+
+
+def predict(
+    paths: tuple[str, ...], *, style: str, model: str, out: str | None, min_confidence: float | None, color: str
+) -> int:
+    """Tag everything under the paths and write it; return the exit code."""
+    from newslean.articles import Article, read_articles
+    from newslean.tagger import Tagger
+
+    rejected: list[str] = []
+
+    def reject(source: str, reason: str) -> None:
+        rejected.append(source)
+        name = "standard input" if source == "-" else source
+        tell(f"rejected {name}: {reason.removeprefix(f'{source}: ')}")
+
+    def read() -> Iterator[Article]:
+        for article in read_articles(paths, on_reject=reject):
+            if out is not None:
+                check_target(out, inputs=[article.source])  # a folder may hold it
+            yield article
+
+    if out is not None:
+        check_target(out, inputs=paths)
+    if sys.stdin is None:  # closed by the caller: as good as empty
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # lives as long as the process
+    if "-" in paths and sys.stdin.isatty():
+        tell("Reading an article from the terminal; end it with Ctrl-D (Windows: Ctrl-Z, Enter).")
+    tagger = Tagger.load(model, min_confidence=min_confidence)
+    tagged = tagger.tag_articles(read())
+    with open_new(out) if out is not None else standard_output(utf8=style == "json") as stream:
+        if style == "json":
+            as_list = len(paths) > 1 or os.path.isdir(paths[0])
+            done = write_json(tagged, tagger.manifest, stream, as_list=as_list)
+        else:
+            done = write_text(tagged, tagger.schema, stream, color=color)
+        if not done:
+            raise DataError(f"expected at least one article; found none in {', '.join(paths)}. Nothing was written.")
+    return 1 if rejected else 0
+
+
+def fail(message: str, *, code: int = 2) -> int:
+    """Tell the user and return the exit code."""
+    tell(f"predict.py: {message}")
+    return code
+
+
+def tell(message: str) -> None:
+    """Print a message beside the results; where even that fails, the exit code still speaks."""
+    with suppress(OSError):
+        click.echo("\n".join(map(visible, message.splitlines())), err=True)
+
+
+if __name__ == "__main__":
+    main()

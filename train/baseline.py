@@ -1,0 +1,78 @@
+"""Fitting the TF-IDF baseline with scikit-learn.
+
+Knows examples and `BaselineParams`; gives a `newslean.baseline.Baseline`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, hstack
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from newslean.baseline import VIEWS, Baseline, vectorizer
+from newslean.schema import Dimension, Schema
+from train.labels import Example
+from train.params import BaselineParams
+
+
+def fit_baseline(examples: Sequence[Example], schema: Schema, params: BaselineParams, *, seed: int) -> Baseline:
+    """Fit one linear model per dimension on word and character n-grams.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+        A row that lacks a dimension is left out of that dimension's model.
+    seed : int
+        For the order in which a linear SVM sees its rows.
+    """
+    ranges = {"word": (1, params.word_ngrams), "char_wb": (2, params.char_ngrams)}
+    vectorizers, blocks = {}, []
+    for view in VIEWS:
+        settings = {"ngram_range": ranges[view], "sublinear_tf": params.sublinear_tf, "min_df": params.min_df}
+        vectorizers[view] = vectorizer(view, settings)
+        blocks.append(vectorizers[view].fit_transform([example.text for example in examples]))
+    features = hstack(blocks, format="csr")
+    weights = {d.name: _fit_dimension(d, features, examples, params, seed) for d in schema.dimensions}
+    return Baseline(vectorizers, weights)
+
+
+def _fit_dimension(
+    d: Dimension, features: csr_matrix, examples: Sequence[Example], params: BaselineParams, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    rows = [n for n, example in enumerate(examples) if d.name in example.labels]
+    values = [examples[n].labels[d.name] for n in rows]
+    coefficients = np.zeros((len(d.labels), features.shape[1]), dtype=np.float32)
+    intercepts = np.full(len(d.labels), -10.0, dtype=np.float32)
+    if d.multi:
+        for k, label in enumerate(d.labels):
+            gold = np.array([label in value for value in values])
+            model = _fit(features[rows], gold, params, seed)
+            if model is None:
+                intercepts[k] = 10.0 if gold.any() else -10.0
+            else:
+                coefficients[k], intercepts[k] = model.coef_[0], model.intercept_[0]
+        return coefficients, intercepts
+    gold = np.array([d.labels.index(str(value)) for value in values])
+    model = _fit(features[rows], gold, params, seed)
+    if model is None:
+        intercepts[gold[:1]] = 10.0
+    elif len(model.classes_) == 2:  # scikit-learn gives one row for two classes
+        for sign, k in zip((-0.5, 0.5), model.classes_, strict=True):
+            coefficients[k], intercepts[k] = sign * model.coef_[0], sign * model.intercept_[0]
+    else:
+        coefficients[model.classes_], intercepts[model.classes_] = model.coef_, model.intercept_
+    return coefficients, intercepts
+
+
+def _fit(
+    features: csr_matrix, gold: NDArray[np.int64], params: BaselineParams, seed: int
+) -> LogisticRegression | LinearSVC | None:
+    """Fit one classifier; None where there is only one class to learn."""
+    if len(np.unique(gold)) < 2:
+        return None
+    weight = "balanced" if params.balanced else None
+    if params.classifier == "svm":
+        return LinearSVC(C=params.C, class_weight=weight, random_state=seed).fit(features, gold)
+    return LogisticRegression(C=params.C, class_weight=weight, max_iter=1000).fit(features, gold)

@@ -1,0 +1,116 @@
+"""From out-of-fold logits to temperature, thresholds and the abstention rule.
+
+Knows logits and gold labels; knows neither how they came about nor any file.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import f1_score
+
+from newslean.manifest import Calibration
+from newslean.schema import Dimension, Labels, Schema
+from newslean.tagger import Logits, probabilities
+from train.labels import Example
+
+TEMPERATURES = (0.05, 20.0)
+THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.01), 2)
+MIN_CONFIDENCES = np.round(np.arange(0.0, 0.61, 0.02), 2)
+
+
+def calibrate(logits: Logits, gold: Sequence[Labels], schema: Schema) -> Calibration:
+    """Fit how logits become probabilities and labels.
+
+    Temperature by the least log loss (Guo et al. 2017); a threshold per
+    ``multi`` label, and a least confidence per ``single`` dimension, by the
+    best F1, smoothed over neighbouring values so that one lucky sentence does
+    not decide.
+
+    Parameters
+    ----------
+    logits : dict
+        Dimension to array of shape (sentences, labels), out of fold: no sentence
+        scored by a model that was trained on its article.
+    gold : sequence of dict
+        Labels of the same sentences; one that lacks a dimension is left out of it.
+    """
+    temperature, thresholds, min_confidence = {}, {}, {}
+    for d in schema.dimensions:
+        rows = [n for n, labels in enumerate(gold) if d.name in labels]
+        truth = one_hot(d, [gold[n][d.name] for n in rows])
+        scores = logits[d.name][rows].astype(np.float64)
+        temperature[d.name] = _temperature(d, scores, truth)
+        fitted = Calibration(temperature=temperature)
+        scaled = probabilities({d.name: scores}, Schema((d,)), fitted)[d.name]
+        if d.multi:
+            thresholds[d.name] = {label: _threshold(scaled[:, k], truth[:, k]) for k, label in enumerate(d.labels)}
+        else:
+            min_confidence[d.name] = _min_confidence(d, scaled, truth)
+    return Calibration(temperature, thresholds, min_confidence)
+
+
+def one_hot(d: Dimension, values: Sequence[str | list[str]]) -> NDArray[np.bool_]:
+    """Turn labels of one dimension into an array of shape (sentences, labels)."""
+    rows = [[label == value if isinstance(value, str) else label in value for label in d.labels] for value in values]
+    return np.array(rows, dtype=bool).reshape(len(values), len(d.labels))
+
+
+def mean_macro_f1(logits: Logits, examples: Sequence[Example], schema: Schema) -> float:
+    """Mean over dimensions of macro-F1, labels taken at a probability of 0.5 or by the largest score."""
+    scores = []
+    for d in schema.dimensions:
+        rows = [n for n, e in enumerate(examples) if d.name in e.labels]
+        if not rows:
+            continue
+        gold = one_hot(d, [examples[n].labels[d.name] for n in rows])
+        found = logits[d.name][rows]
+        guess = found > 0 if d.multi else np.eye(len(d.labels), dtype=bool)[found.argmax(1)]
+        scores.append(f1_score(gold, guess, average="macro", zero_division=0))
+    return float(np.mean(scores)) if scores else 0.0
+
+
+def _temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+    if not len(scores):
+        return 1.0
+
+    def loss(log_temperature: float) -> float:
+        scaled = scores / np.exp(log_temperature)
+        if d.multi:
+            return float(np.logaddexp(0, np.where(truth, -scaled, scaled)).mean())
+        top = scaled.max(axis=1, keepdims=True)
+        return float((top[:, 0] + np.log(np.exp(scaled - top).sum(1)) - scaled[truth]).mean())
+
+    low, high = np.log(TEMPERATURES)
+    return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
+
+
+def _threshold(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+    """Best threshold of one label; 0.5 where there is nothing to learn from."""
+    if not truth.any() or truth.all():
+        return 0.5
+    guess = scores[None, :] >= THRESHOLDS[:, None]
+    hits = (guess & truth).sum(1)
+    return _best(THRESHOLDS, 2 * hits / (guess.sum(1) + truth.sum()), prefer=0.5)
+
+
+def _min_confidence(d: Dimension, scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+    if not len(scores):
+        return 0.0
+    neutral = d.labels.index(str(d.neutral))
+    best, confidence, gold = scores.argmax(1), scores.max(1), truth.argmax(1)
+    guess = np.where(confidence >= MIN_CONFIDENCES[:, None], best, neutral)
+    f1 = []
+    for k in range(len(d.labels)):
+        hits = ((guess == k) & (gold == k)).sum(1)
+        f1.append(2 * hits / np.maximum((guess == k).sum(1) + (gold == k).sum(), 1))
+    return _best(MIN_CONFIDENCES, np.mean(f1, axis=0), prefer=0.0)
+
+
+def _best(values: NDArray[np.float64], f1: NDArray[np.float64], *, prefer: float) -> float:
+    """Value with the highest F1 after a moving mean over 5; of equals the one nearest to ``prefer``."""
+    padded = np.pad(f1, 2, mode="edge")
+    smooth = np.round(np.convolve(padded, np.ones(5) / 5, mode="valid"), 6)
+    candidates = values[smooth == smooth.max()]
+    return float(candidates[np.abs(candidates - prefer).argmin()])

@@ -1,0 +1,87 @@
+"""The model card: what a model is, what it was trained on, what it measured.
+
+Knows a manifest and a report; measures nothing itself.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from newslean.manifest import Manifest
+from train.evaluate import readme_table
+from train.labels import Example
+from train.params import FinetuneParams
+
+SOURCES = {
+    "seed": "sentences of the seed articles, each labelled in two passes and adjudicated",
+    "authored": "invented sentences written for this project: they state no facts and quote nobody",
+    "real": "sentences of real journalism, which cannot be redistributed: the repository holds their labels and hashes",
+    "user": "sentences that a user added",
+}
+"""What each source of examples is, in words."""
+
+PARTS = {
+    "seeds": "The seed articles, each left out in turn (every model here was trained without the article it is "
+    "measured on, and calibrated without it)",
+    "out_of_fold": "All training sentences, out of fold, articles kept whole",
+    "held_out": "Sentences set aside by their label file, never trained on, scored by the shipped model itself",
+}
+"""What each part of the report was measured on."""
+
+
+def render_card(
+    manifest: Manifest, report: Mapping[str, Any], examples: Sequence[Example], params: FinetuneParams
+) -> str:
+    """Write the model card as Markdown."""
+    lines = [f"# {manifest.name} {manifest.version}", ""]
+    lines += [
+        f"Tags sentences with {', '.join(d.name for d in manifest.schema.dimensions)}. One encoder "
+        f"(`{manifest.base.get('name', '')}`) with one head per dimension, fine-tuned and exported to ONNX. "
+        f"Written by `python -m train --seed {manifest.seed}` (newslean {manifest.code_version}, "
+        f"splitter {manifest.splitter}).",
+        "",
+        "## Labels",
+        "",
+        *(f"- **{d.name}** ({d.kind}): {', '.join(d.labels)}" for d in manifest.schema.dimensions),
+        "",
+        "## Trained on",
+        "",
+    ]
+    for source, count in Counter(e.source for e in examples).most_common():
+        groups = len({e.group for e in examples if e.source == source})
+        lines.append(f"- {source}: {count:,} sentences of {groups:,} articles ({SOURCES.get(source, 'as labelled')})")
+    lines += ["", "Files and their SHA-256 stand in `manifest.json`.", "", "## Measured", ""]
+    for part, found in report.items():
+        lines += [f"{PARTS.get(part, part)}:", "", readme_table(found), ""]
+    lines += _parity_lines(manifest.metrics.get("parity", {}))
+    lines += ["## Calibration", "", "Fitted on out-of-fold scores.", ""]
+    for d in manifest.schema.dimensions:
+        calibration = manifest.calibration
+        rule = (
+            "thresholds " + ", ".join(f"{label} {value:.2f}" for label, value in calibration.thresholds[d.name].items())
+            if d.multi
+            else f"below {calibration.min_confidence[d.name]:.2f} the label is {d.neutral}"
+        )
+        lines.append(f"- {d.name}: temperature {calibration.temperature[d.name]:.2f}; {rule}")
+    lines += ["", "## Parameters", "", *(f"- {name}: {getattr(params, name)}" for name in params.__slots__), ""]
+    lines += [
+        "## Limits",
+        "",
+        "- It reads English. It codes what a sentence presents, not what is true.",
+        "- A sentence is read with little or no context: irony and references across paragraphs are lost.",
+        "- Before you publish shares, label a sample of your own articles and compare "
+        "(`python -m train evaluate --on FILE`).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _parity_lines(parity: Mapping[str, Any]) -> list[str]:
+    if not parity:
+        return []
+    rows = [f"Shipped graph: {parity['graph']}. Compared with torch on {parity['int8']['sentences']:,} sentences:", ""]
+    rows += ["| graph | equal labels | largest difference of a probability |", "| --- | --- | --- |"]
+    rows += [
+        f"| {graph} | {parity[graph]['equal']:.2%} | {parity[graph]['largest']:.3f} |" for graph in ("int8", "float")
+    ]
+    return ["## Parity", "", *rows, ""]

@@ -1,0 +1,273 @@
+"""Fine-tuning through transformers' Trainer and datasets.
+
+Knows examples, parameters and one seed; gives a trained network. Does not
+know folds, calibration or model folders.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import Dataset
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    get_linear_schedule_with_warmup,
+    set_seed,
+)
+
+from newslean.finetuned import encode, sentence_mask
+from newslean.schema import Schema
+from newslean.tagger import Logits, context_of
+from train.calibrate import mean_macro_f1
+from train.labels import Example
+from train.network import MISSING, Network, load_base
+from train.params import FinetuneParams
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trained network with the tokenizer it was trained with.
+
+    Attributes
+    ----------
+    epochs : int
+        Epochs that the weights have seen (fewer than asked for after early stopping).
+    score : float or None
+        Mean macro-F1 on the validation examples; None without any.
+    """
+
+    network: Network
+    tokenizer: Tokenizer
+    epochs: int
+    score: float | None
+
+
+def finetune(
+    examples: Sequence[Example],
+    validation: Sequence[Example],
+    schema: Schema,
+    params: FinetuneParams,
+    *,
+    seed: int,
+    folder: str | Path,
+    on_epoch: Callable[[int, float], None] | None = None,
+    progress: bool = False,
+) -> Fit:
+    """Fine-tune an encoder with one head per dimension.
+
+    With validation examples the best epoch's weights are kept and training
+    stops after ``params.patience`` epochs without a better one; without any it
+    runs all epochs. A run that was killed goes on from its last whole epoch
+    when called again with the same ``folder``.
+
+    Parameters
+    ----------
+    examples, validation : sequences of Example
+        A row that lacks a dimension trains only the others.
+    seed : int
+        Reaches every random choice: heads, dropout, order.
+    folder : path
+        For checkpoints; removed when the fit is done.
+    on_epoch : callable, optional
+        Called with epoch and validation score after each epoch; may raise to stop the fit (pruning).
+    """
+    set_seed(seed)
+    encoder, hf_tokenizer = load_base(params.base)
+    tokenizer = hf_tokenizer.backend_tokenizer
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(params.max_length, strategy="longest_first")
+    if params.freeze_embeddings:
+        encoder.get_input_embeddings().requires_grad_(False)
+    network = Network(
+        encoder,
+        schema,
+        dropout=params.dropout,
+        weights=class_weights(examples, schema, params.class_weight_power),
+        label_smoothing=params.label_smoothing,
+    )
+    data = to_dataset(examples, schema, tokenizer, params)
+    held_out = to_dataset(validation, schema, tokenizer, params) if validation else None
+    steps = params.epochs * -(-len(data) // params.batch_size)
+    optimizer = torch.optim.AdamW(_groups(network, params), weight_decay=params.weight_decay)
+    callbacks: list[TrainerCallback] = [_Report(on_epoch)] if on_epoch else []
+    if validation:
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=params.patience))
+    trainer = Trainer(
+        model=network,
+        args=_arguments(params, seed, folder, validate=bool(validation), progress=progress),
+        data_collator=Collator(hf_tokenizer.pad_token_id or 0, hf_tokenizer.padding_side),
+        train_dataset=data,
+        eval_dataset=held_out,
+        compute_metrics=lambda prediction: _score(prediction, validation, schema),
+        optimizers=(optimizer, get_linear_schedule_with_warmup(optimizer, round(params.warmup * steps), steps)),
+        callbacks=callbacks,
+    )
+    trainer.remove_callback(PrinterCallback)
+    _train(trainer, Path(folder))
+    best = trainer.state.best_metric if validation else None
+    epochs = round((trainer.state.best_global_step or trainer.state.global_step) / max(steps // params.epochs, 1))
+    shutil.rmtree(folder, ignore_errors=True)
+    return Fit(network.eval(), tokenizer, epochs, best)
+
+
+@torch.inference_mode()
+def predict_logits(fit: Fit, examples: Sequence[Example], schema: Schema, params: FinetuneParams) -> Logits:
+    """Score examples with a trained network: dimension to float32 array of shape (examples, labels)."""
+    data = to_dataset(examples, schema, fit.tokenizer, params)
+    collate = Collator(fit.tokenizer.token_to_id("[PAD]") or 0, "right")
+    order = sorted(range(len(data)), key=lambda n: data[n]["length"])
+    rows: dict[int, list[NDArray[np.float32]]] = {}
+    fit.network.eval()
+    for start in range(0, len(order), 32):
+        chosen = order[start : start + 32]
+        batch = collate([data[n] for n in chosen])
+        batch.pop("labels")
+        outputs = [scores.numpy() for scores in fit.network(**batch)["logits"]]
+        rows.update({n: [scores[k] for scores in outputs] for k, n in enumerate(chosen)})
+    return {
+        name: np.stack([rows[n][k] for n in range(len(data))]).astype(np.float32) for k, name in enumerate(schema.names)
+    }
+
+
+def to_dataset(examples: Sequence[Example], schema: Schema, tokenizer: Tokenizer, params: FinetuneParams) -> Dataset:
+    """Tokenize examples and turn their labels into the columns that `Network.loss` reads, and the row's number."""
+    rows = []
+    for n, example in enumerate(examples):
+        context = context_of(params.context, title=example.article_title, before=example.before)
+        encoding = encode(tokenizer, example.text, context, max_length=params.max_length)
+        rows.append(
+            {
+                "input_ids": encoding.ids,
+                "token_type_ids": encoding.type_ids,
+                "sentence_mask": sentence_mask(encoding),
+                "length": len(encoding.ids),
+                "labels": [*target(example, schema), n],
+            }
+        )
+    return Dataset.from_list(rows)
+
+
+def target(example: Example, schema: Schema) -> list[int]:
+    """Give a row's columns: 0/1 per label (``multi``), the label's index (``single``), MISSING where it has none."""
+    columns: list[int] = []
+    for d in schema.dimensions:
+        value = example.labels.get(d.name)
+        if d.multi:
+            columns += [MISSING if value is None else int(label in value) for label in d.labels]
+        else:
+            columns.append(MISSING if value is None else d.labels.index(str(value)))
+    return columns
+
+
+def class_weights(examples: Sequence[Example], schema: Schema, power: float) -> dict[str, torch.Tensor]:
+    """Weights against class imbalance: (rarest-to-common ratio) ** power, mean 1 over rows for ``single``."""
+    targets, weights, column = np.array([target(e, schema) for e in examples]), {}, 0
+    for d in schema.dimensions:
+        if d.multi:
+            block = targets[:, column : column + len(d.labels)]
+            column += len(d.labels)
+            positive, negative = (block == 1).sum(0) + 1, (block == 0).sum(0) + 1
+            weight = (negative / positive) ** power
+        else:
+            block = targets[:, column]
+            column += 1
+            counts = np.bincount(block[block != MISSING], minlength=len(d.labels)) + 1
+            weight = (counts.mean() / counts) ** power
+            weight = weight * counts.sum() / (weight * counts).sum()
+        weights[d.name] = torch.tensor(weight, dtype=torch.float32)
+    return weights
+
+
+class Collator:
+    """Pads a batch to its longest sentence."""
+
+    def __init__(self, pad_id: int, side: str) -> None:
+        self.pad_id = pad_id
+        self.left = side == "left"
+
+    def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+        """Give a batch of tensors of shape (rows, tokens)."""
+        width = max(len(row["input_ids"]) for row in rows)
+
+        def pad(values: list[int], fill: int = 0) -> list[int]:
+            padding = [fill] * (width - len(values))
+            return padding + values if self.left else values + padding
+
+        return {
+            "input_ids": torch.tensor([pad(row["input_ids"], self.pad_id) for row in rows]),
+            "attention_mask": torch.tensor([pad([1] * len(row["input_ids"])) for row in rows]),
+            "token_type_ids": torch.tensor([pad(row["token_type_ids"]) for row in rows]),
+            "sentence_mask": torch.tensor([pad(row["sentence_mask"]) for row in rows]),
+            "labels": torch.tensor([row["labels"] for row in rows]),
+        }
+
+
+class _Report(TrainerCallback):
+    def __init__(self, report: Callable[[int, float], None]) -> None:
+        self.report = report
+
+    def on_evaluate(self, args: TrainingArguments, state, control, metrics: dict[str, float], **kwargs) -> None:
+        self.report(round(state.epoch), metrics["eval_macro_f1"])
+
+
+def _score(prediction: EvalPrediction, validation: Sequence[Example], schema: Schema) -> dict[str, float]:
+    order = prediction.label_ids[:, -1].argsort()  # the Trainer sorts what it evaluates by length
+    logits = {name: found[order] for name, found in zip(schema.names, prediction.predictions, strict=True)}
+    return {"macro_f1": mean_macro_f1(logits, validation, schema)}
+
+
+def _groups(network: Network, params: FinetuneParams) -> list[dict[str, object]]:
+    body = [p for p in network.encoder.parameters() if p.requires_grad]
+    return [
+        {"params": body, "lr": params.learning_rate},
+        {"params": list(network.heads.parameters()), "lr": params.head_learning_rate},
+    ]
+
+
+def _arguments(
+    params: FinetuneParams, seed: int, folder: str | Path, *, validate: bool, progress: bool
+) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=params.epochs,
+        per_device_train_batch_size=params.batch_size,
+        per_device_eval_batch_size=64,
+        eval_strategy="epoch" if validate else "no",
+        save_strategy="epoch",
+        save_total_limit=1,
+        load_best_model_at_end=validate,
+        metric_for_best_model="macro_f1" if validate else None,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        remove_unused_columns=False,
+        label_names=["labels"],
+        seed=seed,
+        use_cpu=not torch.cuda.is_available(),
+        report_to="none",
+        logging_strategy="no",
+        disable_tqdm=not progress,
+        dataloader_pin_memory=False,
+    )
+
+
+def _train(trainer: Trainer, folder: Path) -> None:
+    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    # trainer_state.json is written last but for the arguments: without it the checkpoint was cut off by a kill.
+    whole = [
+        path
+        for path in checkpoints
+        if (path / "trainer_state.json").is_file() and (path / "training_args.bin").is_file()
+    ]
+    for path in set(checkpoints) - set(whole):
+        shutil.rmtree(path)
+    trainer.train(resume_from_checkpoint=str(whole[-1]) if whole else None)

@@ -1,0 +1,236 @@
+"""Label files to examples, with every fault of every file reported at once.
+
+Knows the files and the order of their rows. Knows no model, and does not judge
+the labels: that is `train.check`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from newslean.schema import Labels, Schema
+from train.rows import Faults, digest, read_lines, read_objects, row_faults, shown
+
+WHOLE_SOURCES = ("seed", "authored")
+"""Sources whose articles are labelled without gaps, so that a missing row is a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled sentence inside its article.
+
+    Attributes
+    ----------
+    doc, n : str, int
+        Article and position in it.
+    text : str
+        The sentence as published.
+    title : bool
+        Whether it is the article's title.
+    group : str
+        What a split must keep together; the article unless the row says otherwise.
+    source : str
+        Where the row came from: ``seed``, ``authored``, ``user`` (the default) or another word.
+    labels : dict
+        Labels by dimension, lists in the schema's order; a dimension may be missing.
+    article_title, before : str
+        The article's title ("" for the title itself) and the sentence before; "" if unknown.
+    coders : dict
+        Labels by coder; ``adjudicated`` settles what the others disputed.
+    split : str
+        A split that the file prescribes, or "".
+    furniture : bool
+        Whether the sentence belongs to the page, not to the article.
+    reason : str
+        Why an adjudication was made.
+    """
+
+    doc: str
+    n: int
+    text: str
+    title: bool
+    group: str
+    source: str
+    labels: Labels
+    article_title: str = ""
+    before: str = ""
+    coders: dict[str, Labels] = field(default_factory=dict)
+    split: str = ""
+    furniture: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFiles:
+    """What label files hold: ``places[i]`` is the "file:line" of ``examples[i]``.
+
+    ``skipped`` counts the rows whose text is not at hand; ``hashes`` maps the
+    name of each file read (labels and texts) to the SHA-256 of its bytes.
+    """
+
+    examples: list[Example]
+    skipped: int
+    hashes: dict[str, str]
+    places: list[str]
+
+
+@dataclass(slots=True)
+class _Row:
+    data: dict[str, Any]
+    where: str
+    text: str | None
+    """None until the text of a row with ``sha256`` is found."""
+    before: str | None = None
+    """The sentence before, as the row or the row of its text gives it."""
+    previous: "_Row | None" = None
+    """The row of the same article with n - 1, if it stands before this one."""
+
+    @property
+    def title(self) -> bool:
+        return bool(self.data.get("title")) or self.data.get("kind") == "title"
+
+
+def read_examples(paths: Sequence[str | Path], schema: Schema, *, texts: Sequence[str | Path] = ()) -> LabelFiles:
+    """Read labelled sentences.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        ``.jsonl`` files, or labels folders, whose ``sentences/*.jsonl`` are read in the order of their names.
+    schema : Schema
+        The label set that the rows must keep to.
+    texts : sequence of str or Path
+        ``.jsonl`` files with a "text" in each row, or ``.txt`` files with one text a line: the
+        texts of rows that hold a ``sha256`` instead. A "before" there is taken over too.
+
+    Raises
+    ------
+    DataError
+        With the faults of all files, each as "file:line: expected ...; found ...".
+    """
+    faults, hashes, rows = Faults(), dict[str, str](), list[_Row]()
+    order = _Order(faults)
+    for path in _label_paths(paths, faults):
+        order.start_file()
+        for where, data in read_objects(path, faults, hashes):
+            row = _Row(data, where, data.get("text"), data.get("before"))
+            order.check(row)
+            found = row_faults(data, schema) if data else []
+            for fault in found:
+                faults.add(where, fault)
+            if data and not found:
+                rows.append(row)
+    _join_texts([row for row in rows if row.text is None], texts, faults, hashes)
+    faults.throw()
+    titles = {row.data["doc"]: row.text for row in reversed(rows) if row.title and row.text is not None}
+    kept = [row for row in rows if row.text is not None]
+    examples = [_example(row, schema, titles.get(row.data["doc"], "")) for row in kept]
+    return LabelFiles(examples, len(rows) - len(kept), hashes, [row.where for row in kept])
+
+
+class _Order:
+    """Finds rows that stand twice, out of order or not at all, and what precedes each row."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.first: dict[tuple[str, int, str], str] = {}
+        self.start_file()
+
+    def start_file(self) -> None:
+        """Forget the rows before: an article is followed inside one file."""
+        self.last: dict[str, tuple[_Row, bool]] = {}
+
+    def check(self, row: _Row) -> None:
+        """Compare a row with those before it."""
+        doc, n = row.data.get("doc"), row.data.get("n")
+        if not isinstance(doc, str) or not isinstance(n, int):
+            self.last.clear()  # an unreadable row may be any row: it alone is reported, not the gap it leaves
+            return
+        # A row that brings its context, or keeps its text back, is a sample by itself: its n need not be unique.
+        alone = "before" in row.data or "sha256" in row.data
+        key = (doc, n, str(row.data.get("text") or row.data.get("sha256")) if alone else "")
+        first = self.first.setdefault(key, row.where)
+        previous, whole = self.last.get(doc, (None, n == 0 and row.data.get("source") in WHOLE_SOURCES))
+        last = previous.data["n"] if previous else n - 1
+        if first != row.where:
+            self.faults.add(
+                row.where, f"expected each sentence once; found doc {doc!r}, n {n} again (first at {first})"
+            )
+        elif n < last and not alone:
+            self.faults.add(row.where, f"expected the sentences of doc {doc!r} in ascending n; found {n} after {last}")
+        elif n > last + 1 and whole:
+            self.faults.add(row.where, f"expected n {last + 1} of doc {doc!r}; found {n}: a row is missing")
+        row.previous = previous if last == n - 1 else None
+        self.last[doc] = (row, whole)
+
+
+def _example(row: _Row, schema: Schema, article_title: str) -> Example:
+    data, title = row.data, row.title
+    before = row.before
+    if before is None and row.previous:
+        before = row.previous.text
+    return Example(
+        doc=data["doc"],
+        n=data["n"],
+        text=row.text or "",
+        title=title,
+        group=data.get("group") or data["doc"],
+        source=data.get("source") or "user",
+        labels=_in_order(data["labels"], schema),
+        article_title="" if title else article_title,
+        before=before or "",
+        coders={name: _in_order(labels, schema) for name, labels in data.get("coders", {}).items()},
+        split=data.get("split", ""),
+        furniture=data.get("furniture", False) or data.get("kind") == "boilerplate",
+        reason=data.get("reason", ""),
+    )
+
+
+def _in_order(labels: Labels, schema: Schema) -> Labels:
+    there = [d for d in schema.dimensions if d.name in labels]
+    return {d.name: [x for x in d.labels if x in labels[d.name]] if d.multi else labels[d.name] for d in there}
+
+
+def _label_paths(paths: Sequence[str | Path], faults: Faults) -> list[Path]:
+    """List the files meant; one that is named twice is a fault and read once."""
+    found: dict[Path, Path] = {}
+    for path in map(Path, paths):
+        files = sorted((path / "sentences").glob("*.jsonl")) if path.is_dir() else [path]
+        if not files:
+            faults.add(
+                str(path),
+                "expected sentences/*.jsonl in this folder; found none. Name a labels folder or a .jsonl file",
+            )
+        for file in files:
+            if found.setdefault(file.resolve(), file) is not file:
+                faults.add(str(file), "expected each file once; found it named twice")
+    return list(found.values())
+
+
+def _join_texts(rows: list[_Row], paths: Sequence[str | Path], faults: Faults, hashes: dict[str, str]) -> None:
+    """Give rows with ``sha256`` their texts; only wanted texts are kept in memory."""
+    wanted: dict[str, list[_Row]] = {}
+    for row in rows:
+        wanted.setdefault(row.data["sha256"].lower(), []).append(row)
+    for path in map(Path, paths):
+        if path.suffix not in (".jsonl", ".txt"):
+            faults.add(str(path), "expected a .jsonl or .txt file of texts; found another kind")
+        elif path.suffix == ".txt":
+            for _, line in read_lines(path, faults, hashes):
+                _give(wanted, (line or "").rstrip("\r\n"), {})
+        else:
+            for where, data in read_objects(path, faults, hashes):
+                if data and not isinstance(data.get("text"), str):
+                    faults.add(where, f"text: expected a sentence; found {shown(data.get('text'))}")
+                elif data:
+                    _give(wanted, data["text"], data)
+
+
+def _give(wanted: dict[str, list[_Row]], text: str, data: dict[str, Any]) -> None:
+    for row in wanted.get(digest(text), ()) if wanted else ():
+        row.text = text
+        # The same short text can stand in several articles: the row of this very sentence knows best what precedes it.
+        same = all(data.get(key) == row.data[key] for key in ("doc", "n"))
+        if isinstance(data.get("before"), str) and "before" not in row.data and (same or row.before is None):
+            row.before = data["before"]

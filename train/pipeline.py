@@ -1,0 +1,253 @@
+"""The whole of ``python -m train``: folds, fits, calibration, export, evaluation, model folder.
+
+Knows the order of the stages. Every fit writes its result whole under
+``work/<key>/``, the key being a hash of labels, schema, parameters, seed and
+code; a run that was killed goes on behind the last whole one.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from newslean import __version__
+from newslean.errors import DataError
+from newslean.files import write_file
+from newslean.manifest import Manifest, write_manifest
+from newslean.splitting import splitter_version
+from newslean.tagger import Logits, Tagger
+from train import export
+from train.baseline import fit_baseline
+from train.calibrate import calibrate
+from train.card import render_card
+from train.evaluate import evaluate, write_report
+from train.finetune import finetune, predict_logits
+from train.folds import SEED_SOURCE, hold_out
+from train.labels import Example
+from train.network import describe_base
+from train.predict import contexts_of, cross_calibrated, tag_examples
+from train.run import Run
+
+VALIDATION_SHARE = 0.1
+"""Share of a fold's training sentences that early stopping watches."""
+
+Report = dict[str, Any]
+
+
+def train(run: Run) -> tuple[Path, dict[str, Any]]:
+    """Run all stages that are not done yet.
+
+    Returns
+    -------
+    (path, report)
+        The new model folder ``models/<version>`` and the evaluation report.
+
+    Raises
+    ------
+    DataError
+        If there are too few articles to hold one out.
+    """
+    if len({e.group for e in run.examples}) < 2:
+        raise DataError(
+            f"labels: expected sentences of at least two articles to train on; found {len(run.examples)} sentences "
+            f"of {len({e.group for e in run.examples})}. Add rows, or name more files with --labels and --texts."
+        )
+    run.place.mkdir(parents=True, exist_ok=True)
+    run.say(f"run {run.key}: {len(run.examples):,} sentences to train on, {len(run.held_out):,} set aside")
+    oof = {"baseline": _out_of_fold(run, _fit_baseline_fold), "transformer": _out_of_fold(run, _fit_transformer_fold)}
+    reference = _fit_final(run, epochs=max(1, round(float(oof["transformer"].pop("epochs").mean()))))
+    oof["baseline"].pop("epochs")
+    calibration = calibrate(oof["transformer"], [e.labels for e in run.examples], run.schema)
+    manifest = Manifest(
+        kind="finetuned",
+        name="newslean",
+        version=f"{datetime.now(UTC):%Y.%m.%d}-{run.key[:6]}",
+        schema=run.schema,
+        calibration=calibration,
+        splitter=splitter_version(),
+        max_length=run.finetuned.max_length,
+        context=run.finetuned.context,
+        base=describe_base(run.finetuned.base),
+        data=run.files.hashes,
+        code_version=__version__,
+        seed=run.seed,
+    )
+    parity = _choose_graph(run, manifest, reference)
+    report = _evaluate_oof(run, oof)
+    baseline = _publish_baseline(run, manifest, oof["baseline"])
+    manifest = replace(
+        manifest,
+        metrics={"parity": parity, "macro_f1": {part: _headline(found) for part, found in report.items()}},
+        files=dict.fromkeys((export.GRAPH, "tokenizer.json", "README.md"), ""),
+        optional_files=dict.fromkeys([] if parity["graph"] == "float" else [export.FLOAT_GRAPH], ""),
+    )
+    # Once without the numbers on rows set aside, since those are measured with the stored model itself.
+    _write_card(run, manifest, report)
+    if run.held_out:
+        report["held_out"] = _evaluate_held_out(run, {"baseline": baseline, "transformer": run.staging})
+        manifest.metrics["macro_f1"]["held_out"] = _headline(report["held_out"])
+        _write_card(run, manifest, report)
+    path = publish(run.staging, run.models / manifest.version)
+    run.say(f"wrote {path}")
+    return path, report
+
+
+def publish(source: Path, path: Path) -> Path:
+    """Copy a finished model folder to its place, where it appears whole."""
+    partial = path.with_name(f".{path.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(source, partial)
+    if path.exists():
+        shutil.rmtree(path)
+    partial.rename(path)
+    return path
+
+
+def _out_of_fold(run: Run, fit: Any) -> Logits:
+    """Logits of every example from models that never saw its article, and the epochs of each fold's fit."""
+    assigned, parts = np.array(run.assigned), []
+    for k in range(int(assigned.max()) + 1):
+        path = run.place / f"{fit.__name__.removeprefix('_fit_')}-{k}.npz"
+        if not path.exists():
+            run.say(f"{path.stem}: held out {int((assigned == k).sum()):,} of {len(assigned):,} sentences")
+            training = [e for e, fold in zip(run.examples, assigned, strict=True) if fold != k]
+            held_out = [e for e, fold in zip(run.examples, assigned, strict=True) if fold == k]
+            _write_arrays(path, fit(run, training, held_out, run.place / f"checkpoints-{k}"))
+        with np.load(path) as arrays:
+            parts.append(dict(arrays))
+    result = {name: np.zeros((len(assigned), parts[0][name].shape[1]), np.float32) for name in run.schema.names}
+    for k, part in enumerate(parts):
+        for name, values in result.items():
+            values[assigned == k] = part[name]
+    return {**result, "epochs": np.array([part["epochs"] for part in parts])}
+
+
+def _fit_baseline_fold(run: Run, training: list[Example], held_out: list[Example], _: Path) -> Logits:
+    baseline = fit_baseline(training, run.schema, run.baseline, seed=run.seed)
+    return {**baseline.logits([e.text for e in held_out], [""] * len(held_out)), "epochs": np.array(0)}
+
+
+def _fit_transformer_fold(run: Run, training: list[Example], held_out: list[Example], folder: Path) -> Logits:
+    training, validation = hold_out(training, share=VALIDATION_SHARE, seed=run.seed)
+    params, schema = run.finetuned, run.schema
+    fit = finetune(training, validation, schema, params, seed=run.seed, folder=folder, progress=run.progress)
+    run.say(f"  {fit.epochs} epochs, validation macro-F1 {fit.score or 0:.3f}")
+    return {**predict_logits(fit, held_out, schema, params), "epochs": np.array(fit.epochs)}
+
+
+def _fit_final(run: Run, *, epochs: int) -> Logits:
+    """Fit on all examples, export the float graph and give torch's logits, against which graphs are checked."""
+    done = run.place / "reference.npz"
+    if not done.exists():
+        run.say(f"final fit: all {len(run.examples):,} sentences, {epochs} epochs")
+        params = replace(run.finetuned, epochs=epochs)
+        fit = finetune(
+            run.examples,
+            [],
+            run.schema,
+            params,
+            seed=run.seed,
+            folder=run.place / "checkpoints-final",
+            progress=run.progress,
+        )
+        run.staging.mkdir(exist_ok=True)
+        partial = run.staging / f"{export.FLOAT_GRAPH}.part"
+        reference = predict_logits(fit, run.examples, run.schema, params)
+        export.export_onnx(fit.network, partial)
+        os.replace(partial, run.staging / export.FLOAT_GRAPH)
+        write_file(run.staging / "tokenizer.json", fit.tokenizer.to_str())
+        _write_arrays(done, reference)
+    with np.load(done) as arrays:
+        return dict(arrays)
+
+
+def _choose_graph(run: Run, manifest: Manifest, reference: Logits) -> Report:
+    """Quantize, measure parity over all examples, and ship the float graph if int8 is not near enough."""
+    texts = [e.text for e in run.examples]
+    contexts = contexts_of(run.examples, manifest.context)
+    source, target = run.staging / export.FLOAT_GRAPH, run.staging / export.GRAPH
+
+    def parity(graph: Path, chosen: Sequence[int] | None = None) -> export.Parity:
+        rows = range(len(texts)) if chosen is None else chosen
+        found = export.graph_logits(
+            graph, run.staging / "tokenizer.json", manifest, [texts[n] for n in rows], [contexts[n] for n in rows]
+        )
+        expected = {name: reference[name][list(rows)] for name in run.schema.names}
+        return export.check_parity(expected, found, run.schema, manifest.calibration)
+
+    kept = export.quantize_within(source, target, parity, rows=len(texts), seed=run.seed)
+    int8, exact = parity(target), parity(source)
+    run.say(f"parity with torch: int8 {int8.equal:.4f} of labels equal, float {exact.equal:.4f}")
+    result = {"graph": "int8", "int8": int8.to_dict(), "float": exact.to_dict(), "kept_float": kept}
+    if int8.equal < export.MIN_PARITY:
+        shutil.copyfile(source, target)
+        result["graph"] = "float"
+    return result
+
+
+def _evaluate_oof(run: Run, oof: dict[str, Logits]) -> Report:
+    """Measure out-of-fold answers: all examples, and the seed articles, each left out in turn."""
+    found = [cross_calibrated(name, logits, run.examples, run.assigned, run.schema) for name, logits in oof.items()]
+    report = {}
+    for part, source in (("out_of_fold", None), ("seeds", SEED_SOURCE)):
+        rows = [n for n, e in enumerate(run.examples) if source in (None, e.source)]
+        if not rows:
+            continue
+        examples = [run.examples[n] for n in rows]
+        chosen = [replace(p, labels=[p.labels[n] for n in rows], scores=[p.scores[n] for n in rows]) for p in found]
+        report[part] = evaluate(run.schema, examples, chosen, seed=run.seed)
+        write_report(report[part], examples, chosen, run.schema, run.place / part)
+    return report
+
+
+def _evaluate_held_out(run: Run, models: dict[str, Path]) -> Report:
+    found = [tag_examples(name, Tagger.load(folder), run.held_out) for name, folder in models.items()]
+    report = evaluate(run.schema, run.held_out, found, seed=run.seed)
+    write_report(report, run.held_out, found, run.schema, run.place / "held_out")
+    return report
+
+
+def _publish_baseline(run: Run, manifest: Manifest, logits: Logits) -> Path:
+    folder = run.place / "baseline"
+    folder.mkdir(exist_ok=True)
+    fit_baseline(run.examples, run.schema, run.baseline, seed=run.seed).save(folder)
+    calibration = calibrate(logits, [e.labels for e in run.examples], run.schema)
+    write_manifest(
+        folder,
+        replace(
+            manifest,
+            kind="baseline",
+            name="newslean-baseline",
+            calibration=calibration,
+            context="none",
+            base={},
+            files=dict.fromkeys(("weights.safetensors", "vocabulary.json"), ""),
+        ),
+    )
+    return publish(folder, run.models / f"{manifest.version}-baseline")
+
+
+def _write_card(run: Run, manifest: Manifest, report: Report) -> None:
+    write_file(run.staging / "README.md", render_card(manifest, report, run.examples, run.finetuned))
+    write_manifest(run.staging, manifest)
+
+
+def _headline(report: Report) -> dict[str, dict[str, float]]:
+    """Macro-F1 per dimension and model."""
+    return {
+        name: {model: found["macro_f1"] for model, found in dimension["models"].items()}
+        for name, dimension in report["dimensions"].items()
+    }
+
+
+def _write_arrays(path: Path, arrays: Logits) -> None:
+    buffer = BytesIO()
+    np.savez(buffer, **arrays)
+    write_file(path, buffer.getvalue())

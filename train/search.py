@@ -1,0 +1,165 @@
+"""Hyperparameter search with Optuna: a study in a journal file, so that it goes on after a kill.
+
+Knows examples, the two kinds of parameters and where studies lie. A study
+never sees test data: seed articles are left out of it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from newslean.schema import Schema
+from train.baseline import fit_baseline
+from train.calibrate import mean_macro_f1
+from train.finetune import finetune, predict_logits
+from train.folds import assign_folds
+from train.labels import Example
+from train.params import BaselineParams, FinetuneParams
+
+Params = BaselineParams | FinetuneParams
+Part = tuple[Sequence[Example], Sequence[Example]]
+"""Examples to train on and examples to choose by."""
+
+
+def search(
+    kind: type[Params],
+    parts: Sequence[Part],
+    schema: Schema,
+    *,
+    start: Params,
+    trials: int,
+    seed: int,
+    folder: str | Path,
+    progress: bool = False,
+) -> tuple[Params, optuna.Study]:
+    """Search for the parameters with the best mean macro-F1 over parts.
+
+    The first trial is ``start``, so the result is never worse than it on the
+    same parts. A study of the same name in ``folder`` goes on where it was:
+    ``trials`` counts those that it already holds.
+
+    Parameters
+    ----------
+    parts : sequence of (training, validation)
+        Each is one step of a trial, after which the median pruner may stop it;
+        a fine-tuning trial also reports every epoch of its first part.
+    folder : path
+        Where the journal and checkpoints lie.
+
+    Returns
+    -------
+    (params, study)
+        The best parameters and the whole study.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "baseline" if kind is BaselineParams else "finetuned"
+    study = optuna.create_study(
+        study_name=name,
+        storage=JournalStorage(JournalFileBackend(str(folder / f"{name}.journal"))),
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=5),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
+        direction="maximize",
+        load_if_exists=True,
+    )
+    if not study.trials:
+        study.enqueue_trial(_searched(start))
+    # A killed trial is left RUNNING in the journal: it is tried again, and does not count.
+    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        study.enqueue_trial(trial.params)
+    done = len(study.get_trials(states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)))
+    run = _baseline_trial if kind is BaselineParams else _finetune_trial
+
+    def objective(trial: optuna.Trial) -> float:
+        params = suggest(trial, start)
+        return run(trial, params, parts, schema, seed, folder / "trial")
+
+    study.optimize(objective, n_trials=max(trials - done, 0), show_progress_bar=progress)
+    return replace(start, **{key: _plain(value) for key, value in study.best_params.items()}), study
+
+
+def suggest(trial: optuna.Trial, start: Params) -> Params:
+    """Draw the searched parameters of a trial; the rest stays as in ``start``."""
+    if isinstance(start, BaselineParams):
+        return replace(
+            start,
+            classifier=trial.suggest_categorical("classifier", ["logistic", "svm"]),
+            word_ngrams=trial.suggest_int("word_ngrams", 1, 3),
+            char_ngrams=trial.suggest_int("char_ngrams", 3, 5),
+            min_df=trial.suggest_int("min_df", 1, 3),
+            sublinear_tf=trial.suggest_categorical("sublinear_tf", [True, False]),
+            balanced=trial.suggest_categorical("balanced", [True, False]),
+            C=trial.suggest_float("C", 0.03, 30.0, log=True),
+        )
+    return replace(
+        start,
+        context=trial.suggest_categorical("context", ["none", "before", "title+before"]),
+        batch_size=trial.suggest_categorical("batch_size", [8, 16, 32]),
+        learning_rate=trial.suggest_float("learning_rate", 2e-5, 4e-4, log=True),
+        head_learning_rate=trial.suggest_float("head_learning_rate", 1e-4, 5e-3, log=True),
+        dropout=trial.suggest_float("dropout", 0.0, 0.4),
+        label_smoothing=trial.suggest_float("label_smoothing", 0.0, 0.2),
+        class_weight_power=trial.suggest_float("class_weight_power", 0.0, 1.0),
+        weight_decay=trial.suggest_float("weight_decay", 1e-3, 0.1, log=True),
+    )
+
+
+def parts_of(examples: Sequence[Example], *, folds: int, seed: int) -> list[Part]:
+    """Cut examples into grouped parts for a search."""
+    assigned = assign_folds(examples, folds=folds, seed=seed)
+    return [
+        (
+            [e for e, fold in zip(examples, assigned, strict=True) if fold != k],
+            [e for e, fold in zip(examples, assigned, strict=True) if fold == k],
+        )
+        for k in range(max(assigned) + 1)
+    ]
+
+
+def _baseline_trial(
+    trial: optuna.Trial, params: BaselineParams, parts: Sequence[Part], schema: Schema, seed: int, _: Path
+) -> float:
+    scores = []
+    for step, (training, validation) in enumerate(parts):
+        baseline = fit_baseline(training, schema, params, seed=seed)
+        logits = baseline.logits([e.text for e in validation], [""] * len(validation))
+        scores.append(mean_macro_f1(logits, validation, schema))
+        _report(trial, float(np.mean(scores)), step)
+    return float(np.mean(scores))
+
+
+def _finetune_trial(
+    trial: optuna.Trial, params: FinetuneParams, parts: Sequence[Part], schema: Schema, seed: int, folder: Path
+) -> float:
+    scores: list[float] = []
+    for k, (training, validation) in enumerate(parts):
+        on_epoch: Callable[[int, float], None] | None = None
+        if k == 0:
+            on_epoch = lambda epoch, score: _report(trial, score, epoch)  # noqa: E731 - a one-line closure
+        # Checkpoints of another trial must not be taken up: each trial has a folder of its own.
+        place = folder / f"{trial.number}-{k}"
+        fit = finetune(training, validation, schema, params, seed=seed, folder=place, on_epoch=on_epoch)
+        scores.append(mean_macro_f1(predict_logits(fit, validation, schema, params), validation, schema))
+    return float(np.mean(scores))
+
+
+def _report(trial: optuna.Trial, score: float, step: int) -> None:
+    trial.report(score, step)
+    if trial.should_prune():
+        raise optuna.TrialPruned
+
+
+def _searched(params: Params) -> dict[str, object]:
+    fixed = optuna.trial.FixedTrial({name: getattr(params, name) for name in params.__slots__})
+    suggest(fixed, params)  # type: ignore[arg-type]
+    return dict(fixed.params)
+
+
+def _plain(value: object) -> object:
+    return float(f"{value:.3g}") if isinstance(value, float) else value

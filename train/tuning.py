@@ -1,0 +1,68 @@
+"""``python -m train tune``: which rows a search may see, and where its result goes.
+
+Knows label files, parameters' files and the search; fits nothing itself.
+"""
+
+from dataclasses import asdict, replace
+from datetime import date
+from pathlib import Path
+
+from newslean.errors import DataError
+from newslean.schema import Schema
+from train.folds import SEED_SOURCE
+from train.labels import LabelFiles
+from train.params import BaselineParams, FinetuneParams, params_path, read_params, write_params
+from train.search import parts_of, search
+
+
+def tune_params(
+    kind: str,
+    files: LabelFiles,
+    schema: Schema,
+    *,
+    trials: int,
+    folds: int,
+    on_split: str,
+    max_epochs: int | None,
+    seed: int,
+    folder: Path,
+    progress: bool,
+) -> list[str]:
+    """Search, write the best parameters to train/params, and say what was found.
+
+    Seed articles are test data here: no study sees them.
+
+    Returns
+    -------
+    list of str
+        Lines for the log: one a trial, then the best.
+    """
+    rows = [e for e in files.examples if e.source != SEED_SOURCE]
+    training = [e for e in rows if e.split in ("", "train")]
+    chosen = [e for e in rows if on_split and e.split == on_split]
+    if on_split and not chosen:
+        raise DataError(
+            f"--on-split: expected rows with split {on_split!r}; found none. Name another, or leave it out."
+        )
+    if not training:
+        raise DataError("labels: expected sentences outside the seed articles to search on; found none.")
+    parts = [(training, chosen)] if on_split else parts_of(training, folds=folds, seed=seed)
+    params_type = BaselineParams if kind == "baseline" else FinetuneParams
+    start = read_params(params_type)
+    searched = replace(start, epochs=max_epochs) if isinstance(start, FinetuneParams) and max_epochs else start
+    best, study = search(
+        params_type, parts, schema, start=searched, trials=trials, seed=seed, folder=folder, progress=progress
+    )
+    if isinstance(best, FinetuneParams) and isinstance(start, FinetuneParams):
+        best = replace(best, epochs=start.epochs)
+    where = f"the rows with split {on_split!r}" if on_split else f"{len(parts)} folds grouped by article"
+    note = (
+        f"Best of {len(study.trials)} trials by mean macro-F1 {study.best_value:.4f} on {where},\n"
+        f"without the seed articles. {date.today():%Y-%m-%d}, python -m train tune {kind}."
+    )
+    write_params(best, params_path(params_type), note=note)
+    lines = [
+        f"{t.number:3d} {t.state.name:9s} {t.value if t.value is None else round(t.value, 4)} {t.params}"
+        for t in study.trials
+    ]
+    return [*lines, f"best {study.best_value:.4f}: {asdict(best)}", f"wrote {params_path(params_type)}"]
