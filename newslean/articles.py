@@ -16,7 +16,7 @@ from newslean.decoding import decode
 from newslean.errors import DataError
 from newslean.frontmatter import front_matter
 
-MAX_BYTES = 100_000_000
+MAX_BYTES = 10_000_000
 """Largest input (bytes) that is read as one article."""
 
 TEXT_SUFFIXES = frozenset({".txt", ".md", ".html", ".htm"})

@@ -76,6 +76,7 @@ class Baseline:
             If scikit-learn is not installed or the arrays do not fit the schema.
         """
         try:
+            from safetensors import SafetensorError
             from safetensors.numpy import load_file
         except ImportError:
             raise _missing(folder) from None
@@ -90,7 +91,7 @@ class Baseline:
             )
         except ImportError:
             raise _missing(folder) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
             raise ModelError(
                 f"{folder}: expected the arrays of a baseline; {error}. Restore the model folder."
             ) from None

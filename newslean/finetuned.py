@@ -5,10 +5,11 @@ the number and order of its outputs.
 """
 
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import onnxruntime as ort
@@ -18,8 +19,12 @@ from tokenizers import Encoding, Tokenizer
 from newslean.errors import ModelError
 from newslean.manifest import Manifest
 
+GRAPH, FLOAT_GRAPH = "model.onnx", "model.float.onnx"
+
 CHARACTERS_PER_TOKEN = 40
 """Text beyond ``max_length`` times this cannot matter, and tokenizing megabytes of it costs seconds."""
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Finetuned:
@@ -38,10 +43,14 @@ class Finetuned:
         self.inputs = [i.name for i in session.get_inputs()]
 
     @classmethod
-    def load(cls, folder: str | Path, manifest: Manifest) -> Self:
+    def load(cls, folder: str | Path, manifest: Manifest, *, precision: Literal["int8", "float"] = "int8") -> Self:
         """Load the graph and its tokenizer from a model folder whose hashes were checked."""
         folder = Path(folder)
-        graph = folder / "model.onnx"
+        graph = folder / (GRAPH if precision == "int8" else FLOAT_GRAPH)
+        if not graph.exists():
+            raise ModelError(
+                f"{graph}: expected this graph; found none. Train with python -m train, which leaves it there."
+            )
         try:
             session = open_session(graph)
             tokenizer = load_tokenizer(folder / "tokenizer.json", max_length=manifest.max_length)
@@ -54,6 +63,13 @@ class Finetuned:
             raise ModelError(
                 f"{graph}: expected an output for {sorted(missing)}; found {sorted(outputs)}. Export it again."
             )
+        for output in session.get_outputs():
+            expected = len(manifest.schema[output.name].labels) if output.name in manifest.schema.names else None
+            width = output.shape[-1] if output.shape else None
+            if expected is not None and isinstance(width, int) and width != expected:
+                raise ModelError(
+                    f"{graph}: expected {expected} scores for {output.name!r}; found {width}. Export it again."
+                )
         return cls(session, tokenizer, manifest)
 
     def logits(self, texts: Sequence[str], contexts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -113,8 +129,9 @@ def load_tokenizer(path: str | Path, *, max_length: int) -> Tokenizer:
 
 def encode(tokenizer: Tokenizer, text: str, context: str, *, max_length: int) -> Encoding:
     """Tokenize a sentence behind its context. Training and predicting share this."""
-    text = text[: max_length * CHARACTERS_PER_TOKEN]
-    return tokenizer.encode(context[: max_length * CHARACTERS_PER_TOKEN], text) if context else tokenizer.encode(text)
+    # Half a surrogate pair (from JSON, say) is no Unicode, and the tokenizer takes nothing else.
+    text, context = (_SURROGATE.sub("\ufffd", part[: max_length * CHARACTERS_PER_TOKEN]) for part in (text, context))
+    return tokenizer.encode(context, text) if context else tokenizer.encode(text)
 
 
 def sentence_mask(encoding: Encoding) -> list[int]:

@@ -9,6 +9,7 @@ labels; a new key that an old reader may ignore does not raise it.
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from newslean.schema import Schema, schema_from_dict
 
 FORMAT = 1
 KINDS = ("finetuned", "baseline")
+REQUIRED = {"finetuned": ("model.onnx", "tokenizer.json"), "baseline": ("weights.safetensors", "vocabulary.json")}
+"""Files that a kind of model loads: a manifest that does not name them would let them through unchecked."""
+
 CONTEXTS = ("none", "before", "title", "title+before")
 
 
@@ -126,8 +130,7 @@ def read_manifest(folder: str | Path) -> Manifest:
     for name, expected in manifest.files.items():
         _check_file(Path(folder), name, expected)
     for name, expected in manifest.optional_files.items():
-        if Path(folder, name).exists():
-            _check_file(Path(folder), name, expected)
+        _check_file(Path(folder), name, expected, optional=True)
     return manifest
 
 
@@ -144,35 +147,57 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
             {d.name: float(data.get("min_confidence", {}).get(d.name, 0.0)) for d in schema.dimensions if not d.multi},
         )
         manifest = Manifest(
+            kind=str(data["kind"]),
+            name=str(data["name"]),
+            version=str(data["version"]),
             schema=schema,
             calibration=calibration,
+            splitter=str(data["splitter"]),
             max_length=int(data["max_length"]),
-            **{key: str(data[key]) for key in ("kind", "name", "version", "context", "splitter")},
-            **{key: data.get(key, {}) for key in ("base", "data", "metrics", "optional_files")},
-            files=dict(data["files"]),
+            context=str(data["context"]),
+            base=data.get("base", {}),
+            data=data.get("data", {}),
             code_version=str(data.get("code_version", "")),
             seed=int(data.get("seed", 0)),
+            metrics=data.get("metrics", {}),
+            files={name: str(digest) for name, digest in data["files"].items()},
+            optional_files={name: str(digest) for name, digest in data.get("optional_files", {}).items()},
         )
     except DataError as error:
         raise ModelError(str(error)) from None
     except KeyError as error:
         raise ModelError(f"{path}: expected the key {error}; found none. Restore the model folder.") from None
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelError(f"{path}: a value is not of its kind ({error}). Restore the model folder.") from None
+    _check_values(manifest, path)
+    return manifest
+
+
+def _check_values(manifest: Manifest, path: Path) -> None:
     for key, known in (("kind", KINDS), ("context", CONTEXTS)):
         if getattr(manifest, key) not in known:
             found = getattr(manifest, key)
             raise ModelError(
                 f"{path}: expected {key} to be one of {', '.join(known)}; found {found!r}. Update newslean."
             )
-    if any(not temperature > 0 for temperature in calibration.temperature.values()) or manifest.max_length < 8:
+    if missing := [name for name in REQUIRED[manifest.kind] if name not in manifest.files]:
+        raise ModelError(
+            f"{path}: expected files to name {', '.join(missing)} with a hash; found none. Do not use this model."
+        )
+    calibration = manifest.calibration
+    temperatures = calibration.temperature.values()
+    if any(not (math.isfinite(t) and t > 0) for t in temperatures) or manifest.max_length < 8:
         raise ModelError(f"{path}: expected positive temperatures and max_length >= 8. Restore the model folder.")
-    return manifest
+    limits = [*calibration.min_confidence.values(), *(t for d in calibration.thresholds.values() for t in d.values())]
+    if any(not 0 <= limit <= 1 for limit in limits):
+        raise ModelError(f"{path}: expected thresholds and min_confidence from 0 to 1. Restore the model folder.")
 
 
-def _check_file(folder: Path, name: str, expected: str) -> None:
-    if os.path.basename(name) != name or name in ("", ".", ".."):
+def _check_file(folder: Path, name: str, expected: str, *, optional: bool = False) -> None:
+    if os.path.basename(name) != name or name in ("", ".", "..") or "\0" in name:
         raise ModelError(f"{folder}/manifest.json: expected plain file names; found {name!r}. Do not use this model.")
+    if optional and not (folder / name).exists():
+        return
     try:
         found = sha256(folder / name)
     except OSError as error:

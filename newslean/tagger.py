@@ -7,7 +7,7 @@ an article was read or how results are printed.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +95,13 @@ class Tagger:
         self.manifest = manifest
 
     @classmethod
-    def load(cls, path: str | Path = "models/current", *, min_confidence: float | None = None) -> Self:
+    def load(
+        cls,
+        path: str | Path = "models/current",
+        *,
+        min_confidence: float | None = None,
+        precision: Literal["int8", "float"] = "int8",
+    ) -> Self:
         """Load a model folder after checking every file against its hash.
 
         Parameters
@@ -105,6 +111,9 @@ class Tagger:
         min_confidence : float, optional
             Probability in 0..1 below which a ``single`` dimension gets its
             neutral label; the model's own where not given.
+        precision : {"int8", "float"}
+            Which graph of a fine-tuned model: the shipped one, or the float
+            one that a training run leaves beside it.
 
         Raises
         ------
@@ -125,7 +134,7 @@ class Tagger:
             return cls(Baseline.load(path, manifest), manifest)
         from newslean.finetuned import Finetuned
 
-        return cls(Finetuned.load(path, manifest), manifest)
+        return cls(Finetuned.load(path, manifest, precision=precision), manifest)
 
     @property
     def schema(self) -> Schema:

@@ -40,7 +40,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2), help="Folds, articles kept whole.")
 @click.option("--promote/--no-promote", default=True, show_default=True, help="Make it models/current.")
 @click.pass_context
-def main(context: click.Context, **options: Any) -> None:
+def main(context: click.Context, /, **options: Any) -> None:
     """Train on the labels: folds, calibration, export, evaluation, a new model folder.
 
     Run again after a kill, it goes on where it was.

@@ -43,7 +43,7 @@ def calibrate(logits: Logits, gold: Sequence[Labels], schema: Schema) -> Calibra
         scores = logits[d.name][rows].astype(np.float64)
         temperature[d.name] = _temperature(d, scores, truth)
         fitted = Calibration(temperature=temperature)
-        scaled = probabilities({d.name: scores}, Schema((d,)), fitted)[d.name]
+        scaled = probabilities({d.name: scores.astype(np.float32)}, Schema((d,)), fitted)[d.name]
         if d.multi:
             thresholds[d.name] = {label: _threshold(scaled[:, k], truth[:, k]) for k, label in enumerate(d.labels)}
         else:

@@ -1,54 +1,24 @@
 """What models are worth: measured against gold labels, against each other and against the coders.
 
 Knows examples, predictions and what stands in a report. Knows no model; how a
-report is shown is left to `train.plots`.
+report is shown is left to `train.report` and `train.plots`.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
 
 from newslean.files import write_file
-from newslean.results import Scores
-from newslean.schema import Dimension, Labels, Schema
-from train import metrics
+from newslean.schema import Schema
 from train.labels import Example
-from train.plots import draw_all, readme_table, render_report
+from train.measure import Predictions, Report, measure_dimension
+from train.plots import draw_all
+from train.report import readme_table, render_report
 
 __all__ = ["Predictions", "evaluate", "readme_table", "render_report", "write_report"]
-
-ADJUDICATED = "adjudicated"
-"""The coder that settles what others disputed: no independent witness, so left out of agreement."""
-
-FEW_ARTICLES = 10
-"""Below this, a percentile bootstrap over articles gives intervals that are plainly too narrow."""
-
-Report = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What one model says of examples, in their order: out of fold or held out.
-
-    Attributes
-    ----------
-    name : str
-        Name of the model in the report and in file names.
-    labels : list of dict
-        Labels of each example.
-    scores : list of dict
-        Calibrated probabilities of each example.
-    """
-
-    name: str
-    labels: list[Labels]
-    scores: list[Scores]
 
 
 def evaluate(
@@ -85,7 +55,7 @@ def evaluate(
     dimensions = {}
     for dimension in schema.dimensions:
         rows = [n for n, example in enumerate(examples) if dimension.name in example.labels]
-        dimensions[dimension.name] = _evaluate_dimension(dimension, examples, predictions, rows, seed, replicates)
+        dimensions[dimension.name] = measure_dimension(dimension, examples, predictions, rows, seed, replicates)
     report: Report = {
         "seed": seed,
         "replicates": replicates,
@@ -139,179 +109,6 @@ def _check(examples: Sequence[Example], predictions: Sequence[Predictions]) -> N
     names = [p.name for p in predictions]
     if len({*names}) < len(names):
         raise ValueError(f"predictions: expected models of different names; found {names}")
-
-
-def _evaluate_dimension(
-    dimension: Dimension,
-    examples: Sequence[Example],
-    predictions: Sequence[Predictions],
-    rows: Sequence[int],
-    seed: int,
-    replicates: int,
-) -> Report:
-    kept = [examples[n] for n in rows]
-    answers = {p.name: [p.labels[n][dimension.name] for n in rows] for p in predictions}
-    scores = {p.name: [p.scores[n][dimension.name] for n in rows] for p in predictions}
-    gold = metrics.indicator(dimension, [example.labels[dimension.name] for example in kept])
-    groups = np.asarray([example.group for example in kept], dtype=str)
-    articles = [len({*groups[column]}) for column in gold.T]
-    result: Report = {
-        "kind": dimension.kind,
-        "labels": list(dimension.labels),
-        "neutral": dimension.neutral,
-        "sentences": len(kept),
-        "articles": len({*groups}),
-        "support": dict(zip(dimension.labels, gold.sum(axis=0), strict=True)),
-        "label_articles": dict(zip(dimension.labels, articles, strict=True)),
-        "models": {},
-        "differences": [],
-        "agreement": _agreement(dimension, kept, answers),
-    }
-    result["notes"] = _notes(result)
-    if not kept:
-        return result
-    weights = metrics.resampling_weights(result["articles"], seed=seed, replicates=replicates)
-    macros = {}
-    for name, values in answers.items():
-        predicted = metrics.indicator(dimension, values)
-        counts = metrics.count(gold, predicted, groups)
-        probabilities = np.array([[row[label] for label in dimension.labels] for row in scores[name]], dtype=float)
-        result["models"][name] = {
-            **_measure_answers(dimension, counts, weights),
-            "sources": _measure_sources(gold, predicted, [example.source for example in kept]),
-            "confusion": _confusion(dimension, gold, predicted),
-            **_measure_scores(dimension, gold, predicted, probabilities),
-        }
-        macros[name] = None if weights is None else counts.weighted(weights).macro_f1()
-    result["differences"] = [_difference(result["models"], macros, next(iter(macros)), name) for name in [*macros][1:]]
-    return result
-
-
-def _notes(result: Report) -> list[str]:
-    """Say what a reader must know before trusting the numbers of a dimension."""
-    if not result["sentences"]:
-        return ["No example has this dimension."]
-    notes = []
-    if result["articles"] == 1:
-        notes.append("All sentences are of one article: there is nothing to resample, so there are no intervals.")
-    elif result["articles"] < FEW_ARTICLES:
-        notes.append(f"{result['articles']} articles are few to resample: take the intervals as too narrow.")
-    none = [label for label, support in result["support"].items() if not support]
-    if none:
-        notes.append(
-            f"No gold sentence has {', '.join(none)}: F1 is 0 there whatever a model does, and lowers macro-F1."
-        )
-    rare = [label for label, articles in result["label_articles"].items() if 0 < articles < 3 <= result["articles"]]
-    if rare:
-        notes.append(f"Fewer than three articles have {', '.join(rare)}: replicates without them count F1 as 0.")
-    return notes
-
-
-def _measure_answers(dimension: Dimension, counts: metrics.Counts, weights: metrics.Floats | None) -> Report:
-    """Give F1 values and the like with their intervals."""
-    total = counts.weighted(np.ones(len(counts.total)))
-    resampled = None if weights is None else counts.weighted(weights)
-    exact = "exact_match" if dimension.multi else "accuracy"
-    result: Report = {}
-    for name, value in (("macro_f1", "macro_f1"), ("micro_f1", "micro_f1"), (exact, "exact_share")):
-        result[name] = getattr(total, value)()
-        result[f"{name}_interval"] = None if resampled is None else metrics.interval(getattr(resampled, value)())
-    bounds = None if resampled is None else np.transpose(metrics.interval(resampled.f1()))
-    result["labels"] = {
-        label: {
-            "precision": metrics.ratio(total.tp[n], total.tp[n] + total.fp[n]),
-            "recall": metrics.ratio(total.tp[n], total.tp[n] + total.fn[n]),
-            "f1": total.f1()[n],
-            "f1_interval": None if bounds is None else bounds[n],
-            "support": int(total.tp[n] + total.fn[n]),
-            "predicted": int(total.tp[n] + total.fp[n]),
-        }
-        for n, label in enumerate(dimension.labels)
-    }
-    return result
-
-
-def _measure_sources(gold: metrics.Flags, predicted: metrics.Flags, sources: Sequence[str]) -> Report:
-    """Give macro-F1 per source, with how many labels the source's gold has at all; empty for one source."""
-    if len({*sources}) < 2:
-        return {}
-    counts = metrics.count(gold, predicted, sources)
-    seen = (counts.tp + counts.fn > 0).sum(axis=1)
-    columns = zip(sorted({*sources}), counts.total.astype(int), seen, counts.macro_f1(), strict=True)
-    return {name: {"sentences": n, "labels_seen": labels, "macro_f1": f1} for name, n, labels, f1 in columns}
-
-
-def _confusion(dimension: Dimension, gold: metrics.Flags, predicted: metrics.Flags) -> Any:
-    """Give counts, gold in rows and answers in columns; for ``multi`` a 2x2 table (no, yes) per label."""
-    if not dimension.multi:
-        return confusion_matrix(gold.argmax(axis=1), predicted.argmax(axis=1), labels=range(len(dimension.labels)))
-    columns = zip(dimension.labels, gold.T, predicted.T, strict=True)
-    return {label: confusion_matrix(g, p, labels=[False, True]) for label, g, p in columns}
-
-
-def _measure_scores(
-    dimension: Dimension, gold: metrics.Flags, predicted: metrics.Flags, scores: metrics.Floats
-) -> Report:
-    """Judge probabilities: of the answers given (``single``), or of each label by itself (``multi``)."""
-    if dimension.multi:
-        labels = {}
-        for n, label in enumerate(dimension.labels):
-            truth, score = gold[:, n], scores[:, n]
-            brier = metrics.brier_score(truth[:, None], score[:, None])
-            loss = metrics.log_loss(np.where(truth, score, 1 - score))
-            labels[label] = {**metrics.reliability(score, truth), "brier": brier, "log_loss": loss}
-        means = {
-            key: np.mean([row[key] for row in labels.values()]) for key in ("ece", "adaptive_ece", "brier", "log_loss")
-        }
-        pooled = metrics.reliability(scores.ravel(), gold.ravel())["bins"]
-        return {"calibration": {**means, "bins": pooled, "labels": labels}, "selective": []}
-    correct: metrics.Flags = np.asarray((gold & predicted).any(axis=1))
-    confidence = scores[predicted]
-    speaks = np.array([label != dimension.neutral for label in dimension.labels])
-    claim, gold_claims = (predicted & speaks).any(axis=1), int((gold & speaks).sum())
-    brier, loss = metrics.brier_score(gold, scores), metrics.log_loss(scores[gold])
-    return {
-        "calibration": {**metrics.reliability(confidence, correct), "brier": brier, "log_loss": loss},
-        "selective": metrics.selective(confidence=confidence, correct=correct, claim=claim, gold_claims=gold_claims),
-    }
-
-
-def _difference(models: Report, macros: dict[str, metrics.Floats | None], first: str, second: str) -> Report:
-    """Compare macro-F1 of two models, replicate by replicate."""
-    base, other = macros[first], macros[second]
-    gain = None if base is None or other is None else other - base
-    return {
-        "model": second,
-        "against": first,
-        "macro_f1": models[second]["macro_f1"] - models[first]["macro_f1"],
-        "interval": None if gain is None else metrics.interval(gain),
-        "share_above_zero": None if gain is None else (gain > 0).mean(),
-    }
-
-
-def _agreement(
-    dimension: Dimension, examples: Sequence[Example], answers: dict[str, list[metrics.Answer]]
-) -> list[Report]:
-    """Compare each two coders with each other, and each model with both, on the rows that both coders labelled."""
-    name = dimension.name
-    coders = sorted(
-        {c for example in examples for c, labels in example.coders.items() if name in labels} - {ADJUDICATED}
-    )
-    pairs = []
-    for first, second in combinations(coders, 2):
-        rows = [n for n, e in enumerate(examples) if all(name in e.coders.get(c, {}) for c in (first, second))]
-        if not rows:
-            continue
-        coded = {c: [examples[n].coders[c][name] for n in rows] for c in (first, second)}
-        models = {
-            model: {c: metrics.kappa(dimension, [values[n] for n in rows], coded[c]) for c in coded}
-            for model, values in answers.items()
-        }
-        coders_kappa = metrics.kappa(dimension, coded[first], coded[second])
-        pairs.append(
-            {"coders": [first, second], "sentences": len(rows), "between_coders": coders_kappa, "models": models}
-        )
-    return pairs
 
 
 def _plain(value: Any) -> Any:

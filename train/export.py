@@ -21,7 +21,6 @@ from newslean.schema import Schema
 from newslean.tagger import Logits, decide, probabilities
 from train.network import Network
 
-GRAPH, FLOAT_GRAPH = "model.onnx", "model.float.onnx"
 MIN_PARITY = 0.99
 """Share of labels in which the int8 graph must agree with torch; below it the float graph is shipped."""
 
@@ -72,7 +71,7 @@ def export_onnx(network: Network, path: str | Path) -> None:
     network = network.eval()
     if hasattr(network.encoder, "set_attn_implementation"):
         network.encoder.set_attn_implementation("eager")  # a plainer graph than sdpa's masks give
-    # Four tensors of their own, since one given twice is taken for one input; two rows, since one is taken for a constant.
+    # Four different tensors, since one given twice becomes one input; two rows, since a size of one becomes a constant.
     inputs = tuple(torch.full((2, 16), fill, dtype=torch.long) for fill in (1, 1, 0, 1))
     shape = {0: torch.export.Dim("batch", min=1, max=4096), 1: torch.export.Dim("tokens", min=3, max=512)}
     with warnings.catch_warnings():

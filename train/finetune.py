@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,7 +121,6 @@ def finetune(
     return Fit(network.eval(), tokenizer, epochs, best)
 
 
-@torch.inference_mode()
 def predict_logits(fit: Fit, examples: Sequence[Example], schema: Schema, params: FinetuneParams) -> Logits:
     """Score examples with a trained network: dimension to float32 array of shape (examples, labels)."""
     data = to_dataset(examples, schema, fit.tokenizer, params)
@@ -132,7 +132,8 @@ def predict_logits(fit: Fit, examples: Sequence[Example], schema: Schema, params
         chosen = order[start : start + 32]
         batch = collate([data[n] for n in chosen])
         batch.pop("labels")
-        outputs = [scores.numpy() for scores in fit.network(**batch)["logits"]]
+        with torch.inference_mode():
+            outputs = [scores.numpy() for scores in fit.network(**batch)["logits"]]
         rows.update({n: [scores[k] for scores in outputs] for k, n in enumerate(chosen)})
     return {
         name: np.stack([rows[n][k] for n in range(len(data))]).astype(np.float32) for k, name in enumerate(schema.names)
@@ -216,7 +217,7 @@ class _Report(TrainerCallback):
     def __init__(self, report: Callable[[int, float], None]) -> None:
         self.report = report
 
-    def on_evaluate(self, args: TrainingArguments, state, control, metrics: dict[str, float], **kwargs) -> None:
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
         self.report(round(state.epoch), metrics["eval_macro_f1"])
 
 

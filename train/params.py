@@ -7,7 +7,7 @@ import json
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from newslean.errors import DataError
 from newslean.files import write_file
@@ -49,7 +49,7 @@ class FinetuneParams:
     freeze_embeddings: bool = True
 
 
-Params = TypeVar("Params", BaselineParams, FinetuneParams)
+Params = TypeVar("Params", bound=BaselineParams | FinetuneParams)
 
 
 def read_params(kind: type[Params], path: str | Path | None = None) -> Params:
@@ -67,7 +67,7 @@ def read_params(kind: type[Params], path: str | Path | None = None) -> Params:
         raise DataError(
             f"{path}: expected hyperparameters as TOML; found {error}. Restore it, or run python -m train tune."
         ) from None
-    known = {field.name: field.type for field in fields(kind)}
+    known: dict[str, Any] = {field.name: field.type for field in fields(kind)}
     faults = []
     for name, value in data.items():
         if name not in known:

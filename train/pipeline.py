@@ -1,13 +1,13 @@
 """The whole of ``python -m train``: folds, fits, calibration, export, evaluation, model folder.
 
 Knows the order of the stages. Every fit writes its result whole under
-``work/<key>/``, the key being a hash of labels, schema, parameters, seed and
-code; a run that was killed goes on behind the last whole one.
+``work/``, under a hash of labels, schema, seed, parameters and code; a run that
+was killed goes on behind the last whole one.
 """
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
@@ -19,6 +19,7 @@ import numpy as np
 from newslean import __version__
 from newslean.errors import DataError
 from newslean.files import write_file
+from newslean.finetuned import FLOAT_GRAPH, GRAPH
 from newslean.manifest import Manifest, write_manifest
 from newslean.splitting import splitter_version
 from newslean.tagger import Logits, Tagger
@@ -60,14 +61,17 @@ def train(run: Run) -> tuple[Path, dict[str, Any]]:
         )
     run.place.mkdir(parents=True, exist_ok=True)
     run.say(f"run {run.key}: {len(run.examples):,} sentences to train on, {len(run.held_out):,} set aside")
-    oof = {"baseline": _out_of_fold(run, _fit_baseline_fold), "transformer": _out_of_fold(run, _fit_transformer_fold)}
+    oof = {
+        "baseline": _out_of_fold(run, "baseline", _fit_baseline_fold),
+        "transformer": _out_of_fold(run, "transformer", _fit_transformer_fold),
+    }
     reference = _fit_final(run, epochs=max(1, round(float(oof["transformer"].pop("epochs").mean()))))
     oof["baseline"].pop("epochs")
     calibration = calibrate(oof["transformer"], [e.labels for e in run.examples], run.schema)
     manifest = Manifest(
         kind="finetuned",
         name="newslean",
-        version=f"{datetime.now(UTC):%Y.%m.%d}-{run.key[:6]}",
+        version=f"{datetime.now(UTC):%Y.%m.%d}-{run.version_key[:6]}",
         schema=run.schema,
         calibration=calibration,
         splitter=splitter_version(),
@@ -84,8 +88,8 @@ def train(run: Run) -> tuple[Path, dict[str, Any]]:
     manifest = replace(
         manifest,
         metrics={"parity": parity, "macro_f1": {part: _headline(found) for part, found in report.items()}},
-        files=dict.fromkeys((export.GRAPH, "tokenizer.json", "README.md"), ""),
-        optional_files=dict.fromkeys([] if parity["graph"] == "float" else [export.FLOAT_GRAPH], ""),
+        files=dict.fromkeys((GRAPH, "tokenizer.json", "README.md"), ""),
+        optional_files=dict.fromkeys([] if parity["graph"] == "float" else [FLOAT_GRAPH], ""),
     )
     # Once without the numbers on rows set aside, since those are measured with the stored model itself.
     _write_card(run, manifest, report)
@@ -110,16 +114,17 @@ def publish(source: Path, path: Path) -> Path:
     return path
 
 
-def _out_of_fold(run: Run, fit: Any) -> Logits:
+def _out_of_fold(run: Run, kind: str, fit: Callable[..., Logits]) -> Logits:
     """Logits of every example from models that never saw its article, and the epochs of each fold's fit."""
-    assigned, parts = np.array(run.assigned), []
+    assigned, parts, folder = np.array(run.assigned), [], run.fits(kind)
+    folder.mkdir(parents=True, exist_ok=True)
     for k in range(int(assigned.max()) + 1):
-        path = run.place / f"{fit.__name__.removeprefix('_fit_')}-{k}.npz"
+        path = folder / f"fold-{k}.npz"
         if not path.exists():
-            run.say(f"{path.stem}: held out {int((assigned == k).sum()):,} of {len(assigned):,} sentences")
+            run.say(f"{kind}, fold {k}: held out {int((assigned == k).sum()):,} of {len(assigned):,} sentences")
             training = [e for e, fold in zip(run.examples, assigned, strict=True) if fold != k]
             held_out = [e for e, fold in zip(run.examples, assigned, strict=True) if fold == k]
-            _write_arrays(path, fit(run, training, held_out, run.place / f"checkpoints-{k}"))
+            _write_arrays(path, fit(run, training, held_out, folder / f"checkpoints-{k}"))
         with np.load(path) as arrays:
             parts.append(dict(arrays))
     result = {name: np.zeros((len(assigned), parts[0][name].shape[1]), np.float32) for name in run.schema.names}
@@ -144,7 +149,7 @@ def _fit_transformer_fold(run: Run, training: list[Example], held_out: list[Exam
 
 def _fit_final(run: Run, *, epochs: int) -> Logits:
     """Fit on all examples, export the float graph and give torch's logits, against which graphs are checked."""
-    done = run.place / "reference.npz"
+    done = run.fits("transformer") / "reference.npz"
     if not done.exists():
         run.say(f"final fit: all {len(run.examples):,} sentences, {epochs} epochs")
         params = replace(run.finetuned, epochs=epochs)
@@ -154,14 +159,14 @@ def _fit_final(run: Run, *, epochs: int) -> Logits:
             run.schema,
             params,
             seed=run.seed,
-            folder=run.place / "checkpoints-final",
+            folder=run.fits("transformer") / "checkpoints-final",
             progress=run.progress,
         )
         run.staging.mkdir(exist_ok=True)
-        partial = run.staging / f"{export.FLOAT_GRAPH}.part"
+        partial = run.staging / f"{FLOAT_GRAPH}.part"
         reference = predict_logits(fit, run.examples, run.schema, params)
         export.export_onnx(fit.network, partial)
-        os.replace(partial, run.staging / export.FLOAT_GRAPH)
+        os.replace(partial, run.staging / FLOAT_GRAPH)
         write_file(run.staging / "tokenizer.json", fit.tokenizer.to_str())
         _write_arrays(done, reference)
     with np.load(done) as arrays:
@@ -172,7 +177,7 @@ def _choose_graph(run: Run, manifest: Manifest, reference: Logits) -> Report:
     """Quantize, measure parity over all examples, and ship the float graph if int8 is not near enough."""
     texts = [e.text for e in run.examples]
     contexts = contexts_of(run.examples, manifest.context)
-    source, target = run.staging / export.FLOAT_GRAPH, run.staging / export.GRAPH
+    source, target = run.staging / FLOAT_GRAPH, run.staging / GRAPH
 
     def parity(graph: Path, chosen: Sequence[int] | None = None) -> export.Parity:
         rows = range(len(texts)) if chosen is None else chosen
@@ -215,8 +220,8 @@ def _evaluate_held_out(run: Run, models: dict[str, Path]) -> Report:
 
 
 def _publish_baseline(run: Run, manifest: Manifest, logits: Logits) -> Path:
-    folder = run.place / "baseline"
-    folder.mkdir(exist_ok=True)
+    folder = run.fits("baseline") / "model"
+    folder.mkdir(parents=True, exist_ok=True)
     fit_baseline(run.examples, run.schema, run.baseline, seed=run.seed).save(folder)
     calibration = calibrate(logits, [e.labels for e in run.examples], run.schema)
     write_manifest(
@@ -249,5 +254,5 @@ def _headline(report: Report) -> dict[str, dict[str, float]]:
 
 def _write_arrays(path: Path, arrays: Logits) -> None:
     buffer = BytesIO()
-    np.savez(buffer, **arrays)
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for options
     write_file(path, buffer.getvalue())

@@ -42,7 +42,7 @@ def cross_calibrated(
     assigned = np.array(folds)
     fitted = {}
     for fold in sorted(set(folds)):
-        chosen = np.flatnonzero(assigned != fold)
+        chosen = np.flatnonzero(assigned != fold).tolist()
         others = {key: values[chosen] for key, values in logits.items()}
         fitted[fold] = calibrate(others, [examples[n].labels for n in chosen], schema)
     return predictions_from(name, logits, schema, [fitted[fold] for fold in folds])

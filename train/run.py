@@ -1,4 +1,4 @@
-"""One training run: what goes in, and the key under which its results lie.
+"""One training run: what goes in, and the keys under which its results lie.
 
 Knows inputs and paths; does no work.
 """
@@ -16,8 +16,8 @@ from train.folds import assign_folds
 from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
 
-CODE = ("network.py", "finetune.py", "baseline.py", "folds.py")
-"""Modules whose change makes the results of the fits void."""
+CODE = {"baseline": ("baseline.py", "folds.py"), "transformer": ("network.py", "finetune.py", "folds.py")}
+"""Modules whose change makes the fits of a kind of model void."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,6 @@ class Run:
     progress: bool = False
 
     @cached_property
-    def key(self) -> str:
-        """Hash of all that the results hang on."""
-        code = [hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest() for name in CODE]
-        inputs = [
-            sorted(self.files.hashes.values()),
-            self.files.skipped,
-            self.schema.to_dict(),
-            asdict(self.baseline),
-            asdict(self.finetuned),
-            [self.seed, self.folds, splitter_version()],
-            code,
-        ]
-        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:10]
-
-    @cached_property
     def examples(self) -> list[Example]:
         """Rows to train on: all but those that a file sets aside as dev or test."""
         return [e for e in self.files.examples if e.split in ("", "train")]
@@ -65,12 +50,36 @@ class Run:
         """Fold of each example."""
         return assign_folds(self.examples, folds=self.folds, seed=self.seed)
 
+    @cached_property
+    def key(self) -> str:
+        """Hash of the data: examples, schema, seed, folds and splitter."""
+        rows = [[e.doc, e.n, e.text, e.before, e.group, e.split, e.labels] for e in self.files.examples]
+        return _digest([rows, self.schema.to_dict(), self.seed, self.folds, splitter_version()])
+
+    def fit_key(self, kind: str) -> str:
+        """Hash of what the fits of a kind of model hang on beside the data: parameters and code."""
+        code = [hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest() for name in CODE[kind]]
+        return _digest([asdict(self.baseline if kind == "baseline" else self.finetuned), code])
+
+    @property
+    def version_key(self) -> str:
+        """Hash of all that the model hangs on, for its version."""
+        return _digest([self.key, self.fit_key("baseline"), self.fit_key("transformer")])
+
     @property
     def place(self) -> Path:
         """Folder of this run's stages."""
         return self.work / self.key
 
+    def fits(self, kind: str) -> Path:
+        """Folder of the fits of a kind of model."""
+        return self.place / f"{kind}-{self.fit_key(kind)}"
+
     @property
     def staging(self) -> Path:
         """Model folder before it is whole."""
-        return self.place / "model"
+        return self.fits("transformer") / "model"
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]

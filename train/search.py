@@ -7,6 +7,7 @@ never sees test data: seed articles are left out of it.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -74,14 +75,15 @@ def search(
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         study.enqueue_trial(trial.params)
     done = len(study.get_trials(states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)))
-    run = _baseline_trial if kind is BaselineParams else _finetune_trial
+    run: Callable[..., float] = _baseline_trial if kind is BaselineParams else _finetune_trial
 
     def objective(trial: optuna.Trial) -> float:
         params = suggest(trial, start)
         return run(trial, params, parts, schema, seed, folder / "trial")
 
     study.optimize(objective, n_trials=max(trials - done, 0), show_progress_bar=progress)
-    return replace(start, **{key: _plain(value) for key, value in study.best_params.items()}), study
+    best: dict[str, Any] = {key: _plain(value) for key, value in study.best_params.items()}
+    return replace(start, **best), study
 
 
 def suggest(trial: optuna.Trial, start: Params) -> Params:
@@ -157,7 +159,7 @@ def _report(trial: optuna.Trial, score: float, step: int) -> None:
 
 def _searched(params: Params) -> dict[str, object]:
     fixed = optuna.trial.FixedTrial({name: getattr(params, name) for name in params.__slots__})
-    suggest(fixed, params)  # type: ignore[arg-type]
+    suggest(fixed, params)
     return dict(fixed.params)
 
 

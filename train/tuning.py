@@ -47,8 +47,8 @@ def tune_params(
     if not training:
         raise DataError("labels: expected sentences outside the seed articles to search on; found none.")
     parts = [(training, chosen)] if on_split else parts_of(training, folds=folds, seed=seed)
-    params_type = BaselineParams if kind == "baseline" else FinetuneParams
-    start = read_params(params_type)
+    params_type: type[BaselineParams] | type[FinetuneParams] = BaselineParams if kind == "baseline" else FinetuneParams
+    start: BaselineParams | FinetuneParams = read_params(params_type)
     searched = replace(start, epochs=max_epochs) if isinstance(start, FinetuneParams) and max_epochs else start
     best, study = search(
         params_type, parts, schema, start=searched, trials=trials, seed=seed, folder=folder, progress=progress

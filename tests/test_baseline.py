@@ -1,0 +1,113 @@
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion, make_pipeline
+
+from newslean.baseline import Baseline
+from newslean.errors import ModelError
+from newslean.files import sha256
+from newslean.manifest import read_manifest
+from newslean.schema import Schema
+from newslean.tagger import Tagger
+from train.baseline import fit_baseline
+from train.params import BaselineParams
+
+TEXTS = ("Copper climbed again.", "Rain in the U.S. café", "", "\ud800 zinc", "naïve 铜", "storms " * 50)
+
+
+def test_stored_and_loaded_it_answers_as_scikit_learns_own_pipeline(examples, trained: SimpleNamespace, tmp_path: Path):
+    schema = trained.run.schema
+    fit_baseline(examples, schema, BaselineParams(word_ngrams=2, char_ngrams=4, C=4.0), seed=0).save(tmp_path)
+    manifest = read_manifest(trained.baseline)
+    found = Baseline.load(tmp_path, manifest).logits(TEXTS, [""] * len(TEXTS))
+    for d in schema.dimensions:
+        rows = [e for e in examples if d.name in e.labels]
+        for k, label in enumerate(d.labels):
+            pipeline = make_pipeline(_features(), LogisticRegression(C=4.0, class_weight="balanced", max_iter=1000))
+            # The vectorizers learn from all rows, those without this dimension too.
+            pipeline[0].fit([e.text for e in examples])
+            gold = [label in e.labels[d.name] if d.multi else d.labels.index(str(e.labels[d.name])) for e in rows]
+            pipeline[1].fit(pipeline[0].transform([e.text for e in rows]), gold)
+            expected = pipeline.decision_function(TEXTS)
+            np.testing.assert_allclose(found[d.name][:, k], expected if d.multi else expected[:, k], atol=1e-4)
+
+
+def _features() -> FeatureUnion:
+    shared = {"sublinear_tf": True, "strip_accents": "unicode", "dtype": np.float32}
+    pattern = r"(?u)\b[\w.]*\w\b"
+    word = TfidfVectorizer(analyzer="word", ngram_range=(1, 2), token_pattern=pattern, **shared)
+    return FeatureUnion([("word", word), ("char", TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), **shared))])
+
+
+@pytest.mark.parametrize("classifier", ["logistic", "svm"])
+def test_saving_changes_no_answer(examples, schema: Schema, trained: SimpleNamespace, tmp_path: Path, classifier: str):
+    fitted = fit_baseline(examples, schema, BaselineParams(classifier=classifier, char_ngrams=3), seed=0)
+    fitted.save(tmp_path)
+    loaded = Baseline.load(tmp_path, read_manifest(trained.baseline))
+    before, after = (model.logits(TEXTS, [""] * len(TEXTS)) for model in (fitted, loaded))
+    for name in schema.names:
+        assert after[name].dtype == np.float32
+        np.testing.assert_allclose(before[name], after[name], atol=1e-5)
+
+
+def test_arrays_and_json_only(trained: SimpleNamespace):
+    assert {p.name for p in trained.baseline.iterdir()} == {"weights.safetensors", "vocabulary.json", "manifest.json"}
+    assert all(array.dtype == np.float32 for array in load_file(trained.baseline / "weights.safetensors").values())
+    assert set(json.loads((trained.baseline / "vocabulary.json").read_text("utf-8"))) == {"word", "char_wb"}
+
+
+def test_dots_and_single_characters_are_words(examples, schema: Schema):
+    fitted = fit_baseline(examples[:6], schema, BaselineParams(word_ngrams=1, char_ngrams=3), seed=0)
+    words = fitted.vectorizers["word"].build_analyzer()
+    assert words("U.S. o1 a Zinc.") == ["u.s", "o1", "a", "zinc"]
+
+
+def _replace(folder: Path, name: str, data: bytes) -> None:
+    """Write a file of the model and its hash, so that only its content is wrong."""
+    (folder / name).write_bytes(data)
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest["files"][name] = sha256(folder / name)
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "array", ["coefficients.topic", "intercepts.mood", "idf.word", "idf.char_wb", "coefficients.mood"]
+)
+@pytest.mark.parametrize("change", ["shorter", "missing"])
+def test_arrays_that_do_not_fit(baseline_folder: Path, array: str, change: str):
+    path = baseline_folder / "weights.safetensors"
+    arrays = load_file(path)
+    if change == "shorter":
+        arrays[array] = np.ascontiguousarray(arrays[array][..., :-1])
+    else:
+        del arrays[array]
+    save_file(arrays, path)
+    _replace(baseline_folder, path.name, path.read_bytes())
+    with pytest.raises(ModelError, match="expected the arrays of a baseline"):
+        Tagger.load(baseline_folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("weights.safetensors", b""),
+        ("weights.safetensors", b"\x80\x04K\x01."),  # a pickle
+        ("weights.safetensors", b"\xff" * 64),
+        ("vocabulary.json", b""),
+        ("vocabulary.json", b"[]"),
+        ("vocabulary.json", b'{"word": 5, "char_wb": 5}'),
+        ("vocabulary.json", b'{"word": {"terms": ["a"]}}'),
+        ("vocabulary.json", b'{"word": []}'),
+        ("vocabulary.json", b"[" * 100_000),
+    ],
+)
+def test_files_that_are_something_else(baseline_folder: Path, name: str, data: bytes):
+    _replace(baseline_folder, name, data)
+    with pytest.raises(ModelError, match="expected the arrays of a baseline"):
+        Tagger.load(baseline_folder)

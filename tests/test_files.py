@@ -1,0 +1,76 @@
+import os
+import threading
+from hashlib import sha256 as reference
+from pathlib import Path
+
+import pytest
+
+from newslean.errors import DataError
+from newslean.files import sha256, write_file
+
+
+def test_text_and_bytes(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    write_file(path, "naïve 中\r\n")
+    assert path.read_bytes() == "naïve 中\r\n".encode()
+    write_file(path, b"\x00\xff")
+    assert path.read_bytes() == b"\x00\xff"
+    assert sha256(path) == reference(b"\x00\xff").hexdigest()
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_the_mode_of_an_existing_file_is_kept_and_a_new_one_follows_the_umask(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    old = os.umask(0o027)
+    try:
+        write_file(path, "one")
+        assert path.stat().st_mode & 0o777 == 0o640
+        path.chmod(0o604)
+        write_file(path, "two")
+        assert path.stat().st_mode & 0o777 == 0o604
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(old)
+
+
+def test_nothing_is_left_behind_where_it_fails(tmp_path: Path):
+    with pytest.raises(DataError, match="expected to write 3 bytes"):
+        write_file(tmp_path / "no" / "a.txt", "abc")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match="folder"):
+        write_file(tmp_path / "folder", "abc")  # a folder cannot be replaced by a file
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_the_old_file_stands_where_the_content_cannot_be_written(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    write_file(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_file(path, "half a pair: \ud800")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_name_as_long_as_the_system_allows(tmp_path: Path):
+    path = tmp_path / ("n" * 255)
+    write_file(path, "x")
+    assert path.read_text() == "x"
+
+
+def test_a_reader_sees_the_old_file_or_the_whole_new_one(tmp_path: Path):
+    path = tmp_path / "a.bin"
+    contents = [bytes([n]) * 200_000 for n in (1, 2)]
+    write_file(path, contents[0])
+    stop, seen = threading.Event(), set()
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.add(path.read_bytes())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for n in range(40):
+        write_file(path, contents[n % 2])
+    stop.set()
+    reader.join()
+    assert seen <= set(contents)

@@ -1,0 +1,97 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from newslean.errors import DataError
+from newslean.schema import Schema, read_schema, schema_from_dict
+
+MULTI = {"name": "topic", "kind": "multi", "labels": ["metals", "weather"]}
+SINGLE = {"name": "mood", "kind": "single", "labels": ["rise", "flat"], "neutral": "flat"}
+
+
+def faults(*rows: Any, **more: Any) -> str:
+    with pytest.raises(DataError) as caught:
+        schema_from_dict({"dimensions": list(rows), **more}, where="here.toml")
+    return str(caught.value)
+
+
+def test_the_projects_own_schema_reads_and_survives_the_manifest():
+    path = Path(__file__).resolve().parent.parent / "labels" / "schema.toml"
+    schema = read_schema(path)
+    assert schema.names == ("topic", "stance")
+    assert schema_from_dict(schema.to_dict(), where="copy") == schema
+
+
+def test_dimensions_by_name(schema: Schema):
+    assert schema["topic"].multi
+    assert not schema["mood"].multi
+    assert schema["mood"].opposites == (("rise", "fall"),)
+    assert schema.to_dict()["dimensions"][0] == MULTI
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("topic", "expected a table"),
+        ({**MULTI, "name": ""}, "expected a name"),
+        ({**MULTI, "kind": "some"}, "'multi' or 'single'"),
+        ({**MULTI, "labels": []}, "list of different words"),
+        ({**MULTI, "labels": "metals"}, "list of different words"),
+        ({**MULTI, "labels": ["a", "a"]}, "list of different words"),
+        ({**MULTI, "labels": ["a", 1]}, "list of different words"),
+        ({**MULTI, "neutral": "metals"}, "neutral is for kind 'single'"),
+        ({**SINGLE, "labels": ["flat"]}, "at least two labels"),
+        ({**SINGLE, "neutral": "calm"}, "neutral to be one of"),
+        ({**SINGLE, "opposites": [["rise", "calm"]]}, "pairs of its labels"),
+        ({**SINGLE, "opposites": [["rise", "rise"]]}, "pairs of its labels"),
+        ({**SINGLE, "opposites": [["rise"]]}, "pairs of its labels"),
+    ],
+)
+def test_a_faulty_dimension_is_named(row: Any, expected: str):
+    message = faults(row)
+    assert expected in message
+    assert message.startswith("here.toml: ")
+
+
+def test_all_faults_are_told_at_once():
+    message = faults({**MULTI, "kind": "x"}, {**SINGLE, "neutral": "x"}, MULTI, MULTI, sides={"north": "N"})
+    assert len(message.splitlines()) == 4
+    assert "'topic' is defined twice" in message
+    assert "sides" in message
+
+
+@pytest.mark.parametrize("data", [{}, {"dimensions": []}, {"dimensions": {"name": "topic"}}])
+def test_no_dimension_at_all(data: dict[str, Any]):
+    with pytest.raises(DataError, match="at least one"):
+        schema_from_dict(data, where="x")
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path):
+    path = tmp_path / "schema.toml"
+    with pytest.raises(DataError, match="found none"):
+        read_schema(path)
+    for content in (b"[[dimensions]\n", b"\xff\xfe"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="expected TOML"):
+            read_schema(path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "count"),
+    [
+        ({}, 0),
+        ({"topic": [], "mood": "flat"}, 0),
+        ({"topic": ["weather", "metals"]}, 0),
+        ({"topic": "metals"}, 1),
+        ({"topic": ["metals", "metals"]}, 1),
+        ({"topic": ["gold", "silver"]}, 2),
+        ({"topic": [["metals"]]}, 1),
+        ({"mood": ["flat"]}, 1),
+        ({"mood": None}, 1),
+        ({"moood": "flat", "mood": "calm"}, 2),
+        (["flat"], 1),
+    ],
+)
+def test_labels_of_a_row(schema: Schema, labels: object, count: int):
+    assert len(schema.faults(labels)) == count

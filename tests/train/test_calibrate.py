@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+
+from newslean.manifest import Calibration
+from newslean.schema import Labels, Schema
+from newslean.tagger import Logits, decide, probabilities
+from train.calibrate import calibrate, mean_macro_f1, one_hot
+from train.labels import Example
+
+N = 4000
+
+
+def sample(schema: Schema, *, scale: float, seed: int = 0) -> tuple[Logits, list[Labels]]:
+    """Logits whose labels are drawn by their own probabilities, then multiplied by ``scale``."""
+    rng = np.random.default_rng(seed)
+    logits = {d.name: rng.normal(0, 2, (N, len(d.labels))) for d in schema.dimensions}
+    topics = rng.random((N, 2)) < 1 / (1 + np.exp(-logits["topic"]))
+    noise = rng.gumbel(size=(N, 4))
+    moods = (logits["mood"] + noise).argmax(1)  # a draw from the softmax
+    gold: list[Labels] = [
+        {"topic": [label for label, yes in zip(schema["topic"].labels, row, strict=True) if yes], "mood": mood}
+        for row, mood in zip(topics, (schema["mood"].labels[k] for k in moods), strict=True)
+    ]
+    return {name: (values * scale).astype(np.float32) for name, values in logits.items()}, gold
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.0, 5.0])
+def test_temperature_finds_the_scale(schema: Schema, scale: float):
+    found = calibrate(*sample(schema, scale=scale), schema)
+    assert found.temperature["topic"] == pytest.approx(scale, rel=0.1)
+    assert found.temperature["mood"] == pytest.approx(scale, rel=0.1)
+
+
+def test_with_true_probabilities_there_is_little_to_decide(schema: Schema):
+    found = calibrate(*sample(schema, scale=1.0), schema)
+    assert all(0.2 <= threshold <= 0.6 for threshold in found.thresholds["topic"].values())
+    assert 0 <= found.min_confidence["mood"] <= 0.6
+
+
+def test_a_threshold_follows_the_scores(schema: Schema):
+    """Positives score above 0.75 only: so must the threshold, and the other label's stays where it is best."""
+    p = np.linspace(0.01, 0.99, 981)
+    logit = np.log(p / (1 - p))
+    gold: list[Labels] = [{"topic": ["metals"] * (v > 0.75) + ["weather"] * (v > 0.3)} for v in p]
+    found = calibrate({"topic": np.stack([logit, logit], 1).astype(np.float32)}, gold, Schema((schema["topic"],)))
+    fitted = probabilities(
+        {"topic": np.float32([[np.log(3), np.log(0.3 / 0.7)]])}, Schema((schema["topic"],)), found
+    )["topic"][0]
+    assert found.thresholds["topic"]["metals"] == pytest.approx(fitted[0], abs=0.03)
+    assert found.thresholds["topic"]["weather"] == pytest.approx(fitted[1], abs=0.03)
+
+
+def test_rows_without_a_dimension_change_nothing_there(schema: Schema):
+    logits, gold = sample(schema, scale=2.0)
+    found = calibrate(logits, gold, schema)
+    more = {name: np.concatenate([values, np.full_like(values[:50], 30)]) for name, values in logits.items()}
+    assert calibrate(more, [*gold, *[{"topic": []}] * 25, *[{}] * 25], schema).temperature["mood"] == (
+        found.temperature["mood"]
+    )
+    assert calibrate(more, [*gold, *[{}] * 50], schema) == found
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("labels", [{"topic": [], "mood": "flat"}, {"topic": ["metals", "weather"], "mood": "rise"}, {}])
+@pytest.mark.parametrize("count", [0, 1, 20])
+def test_labels_that_teach_nothing(schema: Schema, labels: Labels, count: int):
+    rng = np.random.default_rng(0)
+    logits = {d.name: rng.normal(0, 9, (count, len(d.labels))).astype(np.float32) for d in schema.dimensions}
+    found = calibrate(logits, [labels] * count, schema)
+    assert all(np.isfinite(t) and t > 0 for t in found.temperature.values())
+    assert found.thresholds == {"topic": {"metals": 0.5, "weather": 0.5}}
+    assert 0 <= found.min_confidence["mood"] <= 0.6
+
+
+@pytest.mark.filterwarnings("error")
+def test_logits_that_are_certain(schema: Schema):
+    logits = {"topic": np.full((40, 2), 500, np.float32), "mood": np.full((40, 4), -500, np.float32)}
+    logits["mood"][:, 0] = 500
+    found = calibrate(logits, [{"topic": ["metals"] * (n % 2), "mood": "fall"} for n in range(40)], schema)
+    assert all(np.isfinite(t) and t > 0 for t in found.temperature.values())
+
+
+def test_doubtful_answers_become_neutral_where_that_is_better(schema: Schema):
+    """Sure answers are right, unsure ones are really neutral."""
+    sure, unsure = np.float32([9, 0, 0, 0]), np.float32([0.3, 0, 0, 0])
+    mood = Schema((schema["mood"],))
+    logits = {"mood": np.stack([sure, unsure] * 50)}
+    found = calibrate(logits, [{"mood": "rise"}, {"mood": "flat"}] * 50, mood)
+    rows = probabilities(logits, mood, found)["mood"][:2].tolist()
+    answers = [decide(schema["mood"], dict(zip(schema["mood"].labels, row, strict=True)), found) for row in rows]
+    assert answers == ["rise", "flat"]
+
+
+def test_one_hot(schema: Schema):
+    assert one_hot(schema["topic"], [["weather"], []]).tolist() == [[False, True], [False, False]]
+    assert one_hot(schema["mood"], ["fall"]).tolist() == [[False, True, False, False]]
+    assert one_hot(schema["mood"], []).shape == (0, 4)
+
+
+def test_mean_macro_f1(schema: Schema):
+    def example(**labels: str | list[str]) -> Example:
+        return Example("a", 0, "t", False, "a", "user", labels)
+
+    logits = {"topic": np.float32([[1, -1], [1, 1]]), "mood": np.float32([[9, 0, 0, 0], [9, 0, 0, 0]])}
+    examples = [example(topic=["metals"], mood="rise"), example(topic=["metals"])]
+    # topic: metals 1, weather 0 (said once, wrongly); mood: rise 1, the three others 0.
+    assert mean_macro_f1(logits, examples, schema) == pytest.approx((0.5 + 0.25) / 2)
+    assert mean_macro_f1(logits, [example(), example()], schema) == 0.0
+
+
+def test_mean_macro_f1_of_a_dimension_with_one_label():
+    """A false negative and nothing right: F1 is nought, and silence elsewhere earns nothing."""
+    from newslean.schema import Dimension
+
+    schema = Schema((Dimension("flag", "multi", ("on",)),))
+    examples = [Example("a", n, "t", False, "a", "user", {"flag": ["on"] * (n == 0)}) for n in range(4)]
+    assert mean_macro_f1({"flag": np.full((4, 1), -1, np.float32)}, examples, schema) == 0.0
+
+
+def test_default_calibration_is_empty():
+    assert Calibration() == Calibration({}, {}, {})
