@@ -174,8 +174,9 @@ def render(report: dict[str, Any]) -> str:
         f"{article['file']} has {article['sentences']} sentences, {article['scored']} of them for a model to score. "
         f"Median of {report['repeat']} fresh processes each, taken in turn, after a round that is not counted.",
         f"newslean is `predict.py --format json` with model {model['version']} "
-        f"({model.get('graph_mb', '?')} MB graph): it reads, checks hashes, splits, tags and writes. The peers are given the {article['scored']} sentences "
-        f"and load {BASE} once for each dimension, with random heads, since only time and memory count.",
+        f"({model.get('graph_mb', '?')} MB graph): it reads, checks hashes, splits, tags and writes. "
+        f"The peers are given the {article['scored']} "
+        f"sentences and load {BASE} once for each dimension, with random heads, since only time and memory count.",
         f"Of the {report['modules']:,} modules that newslean imported, those of {', '.join(FORBIDDEN)}: "
         f"{', '.join(report['forbidden_imports']) or 'none'}.",
         f"Targets: each peer takes at least {targets['min_ratio']:g} times as long; newslean takes less than "

@@ -39,7 +39,7 @@ def compare(model: Path, labels: tuple[Path, ...], texts: tuple[Path, ...]) -> d
     # Imported here: they bring torch, and --help needs none.
     from train.export import check_parity, graph_logits
     from train.labels import read_examples
-    from train.predict import contexts_of
+    from train.assess import contexts_of
 
     machine = describe_machine()
     manifest = read_manifest(model)

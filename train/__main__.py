@@ -139,10 +139,10 @@ def tune(kind: str, trials: int, folds: int, on_split: str, max_epochs: int | No
 def evaluate(on: Any, model: Any, split: str, out: Path | None, seed: int, texts: Any, **_: Any) -> None:
     """Score labelled files with stored models and print the full report."""
     from newslean.tagger import Tagger
+    from train.assess import tag_examples
     from train.evaluate import evaluate as measure
     from train.evaluate import render_report, write_report
     from train.labels import read_examples
-    from train.predict import tag_examples
 
     taggers = [Tagger.load(path) for path in model]
     schema = taggers[0].schema

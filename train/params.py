@@ -11,8 +11,21 @@ from typing import Any, TypeVar
 
 from newslean.errors import DataError
 from newslean.files import write_file
+from newslean.manifest import CONTEXTS
 
 PARAMS = Path(__file__).parent / "params"
+
+CHOICES = {"classifier": ("logistic", "svm"), "context": CONTEXTS}
+LEAST: dict[str, float] = {
+    **dict.fromkeys(("epochs", "patience", "batch_size", "word_ngrams", "min_df"), 1),
+    "char_ngrams": 2,
+    "max_length": 8,
+    "C": 1e-6,
+    "learning_rate": 0,
+    "head_learning_rate": 0,
+    "dropout": 0,
+}
+"""Least value of a number; a learning rate of 0 is of no use, but does no harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +87,25 @@ def read_params(kind: type[Params], path: str | Path | None = None) -> Params:
             faults.append(f"{path}: expected one of {', '.join(known)}; found {name!r}")
         elif type(value) is not known[name] and not (known[name] is float and type(value) is int):
             faults.append(f"{path}: {name}: expected {known[name].__name__}; found {value!r}")
+    faults = faults or [f"{path}: {fault}" for fault in _value_faults(kind(**data))]
     if faults:
         raise DataError("\n".join(faults))
     return kind(**data)
+
+
+def _value_faults(params: BaselineParams | FinetuneParams) -> list[str]:
+    """Say which values would only fail in the middle of a training, or after it."""
+    found = asdict(params)
+    faults = [
+        f"{name}: expected one of {', '.join(known)}; found {found[name]!r}"
+        for name, known in CHOICES.items()
+        if name in found and found[name] not in known
+    ]
+    return faults + [
+        f"{name}: expected {least} or more; found {found[name]!r}"
+        for name, least in LEAST.items()
+        if name in found and not found[name] >= least
+    ]
 
 
 def write_params(params: BaselineParams | FinetuneParams, path: str | Path, *, note: str) -> None:

@@ -22,17 +22,16 @@ from newslean.files import write_file
 from newslean.finetuned import FLOAT_GRAPH, GRAPH
 from newslean.manifest import Manifest, write_manifest
 from newslean.splitting import splitter_version
-from newslean.tagger import Logits, Tagger
+from newslean.tagger import Logits
 from train import export
+from train.assess import contexts_of, evaluate_held_out, evaluate_oof, headline
 from train.baseline import fit_baseline
 from train.calibrate import calibrate
 from train.card import render_card
-from train.evaluate import evaluate, write_report
 from train.finetune import finetune, predict_logits
-from train.folds import SEED_SOURCE, hold_out
+from train.folds import hold_out
 from train.labels import Example
 from train.network import describe_base
-from train.predict import contexts_of, cross_calibrated, tag_examples
 from train.run import Run
 
 VALIDATION_SHARE = 0.1
@@ -83,19 +82,19 @@ def train(run: Run) -> tuple[Path, dict[str, Any]]:
         seed=run.seed,
     )
     parity = _choose_graph(run, manifest, reference)
-    report = _evaluate_oof(run, oof)
+    report = evaluate_oof(run, oof)
     baseline = _publish_baseline(run, manifest, oof["baseline"])
     manifest = replace(
         manifest,
-        metrics={"parity": parity, "macro_f1": {part: _headline(found) for part, found in report.items()}},
+        metrics={"parity": parity, "macro_f1": {part: headline(found) for part, found in report.items()}},
         files=dict.fromkeys((GRAPH, "tokenizer.json", "README.md"), ""),
         optional_files=dict.fromkeys([] if parity["graph"] == "float" else [FLOAT_GRAPH], ""),
     )
     # Once without the numbers on rows set aside, since those are measured with the stored model itself.
     _write_card(run, manifest, report)
     if run.held_out:
-        report["held_out"] = _evaluate_held_out(run, {"baseline": baseline, "transformer": run.staging})
-        manifest.metrics["macro_f1"]["held_out"] = _headline(report["held_out"])
+        report["held_out"] = evaluate_held_out(run, {"baseline": baseline, "transformer": run.staging})
+        manifest.metrics["macro_f1"]["held_out"] = headline(report["held_out"])
         _write_card(run, manifest, report)
     path = publish(run.staging, run.models / manifest.version)
     run.say(f"wrote {path}")
@@ -197,28 +196,6 @@ def _choose_graph(run: Run, manifest: Manifest, reference: Logits) -> Report:
     return result
 
 
-def _evaluate_oof(run: Run, oof: dict[str, Logits]) -> Report:
-    """Measure out-of-fold answers: all examples, and the seed articles, each left out in turn."""
-    found = [cross_calibrated(name, logits, run.examples, run.assigned, run.schema) for name, logits in oof.items()]
-    report = {}
-    for part, source in (("out_of_fold", None), ("seeds", SEED_SOURCE)):
-        rows = [n for n, e in enumerate(run.examples) if source in (None, e.source)]
-        if not rows:
-            continue
-        examples = [run.examples[n] for n in rows]
-        chosen = [replace(p, labels=[p.labels[n] for n in rows], scores=[p.scores[n] for n in rows]) for p in found]
-        report[part] = evaluate(run.schema, examples, chosen, seed=run.seed)
-        write_report(report[part], examples, chosen, run.schema, run.place / part)
-    return report
-
-
-def _evaluate_held_out(run: Run, models: dict[str, Path]) -> Report:
-    found = [tag_examples(name, Tagger.load(folder), run.held_out) for name, folder in models.items()]
-    report = evaluate(run.schema, run.held_out, found, seed=run.seed)
-    write_report(report, run.held_out, found, run.schema, run.place / "held_out")
-    return report
-
-
 def _publish_baseline(run: Run, manifest: Manifest, logits: Logits) -> Path:
     folder = run.fits("baseline") / "model"
     folder.mkdir(parents=True, exist_ok=True)
@@ -242,14 +219,6 @@ def _publish_baseline(run: Run, manifest: Manifest, logits: Logits) -> Path:
 def _write_card(run: Run, manifest: Manifest, report: Report) -> None:
     write_file(run.staging / "README.md", render_card(manifest, report, run.examples, run.finetuned))
     write_manifest(run.staging, manifest)
-
-
-def _headline(report: Report) -> dict[str, dict[str, float]]:
-    """Macro-F1 per dimension and model."""
-    return {
-        name: {model: found["macro_f1"] for model, found in dimension["models"].items()}
-        for name, dimension in report["dimensions"].items()
-    }
 
 
 def _write_arrays(path: Path, arrays: Logits) -> None:

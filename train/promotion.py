@@ -28,7 +28,7 @@ def promote_model(source: Path, current: Path) -> None:
     """
     new = current.with_name(f".{current.name}.new")
     shutil.rmtree(new, ignore_errors=True)
-    shutil.copytree(source, new)
+    shutil.copytree(source, new, ignore=shutil.ignore_patterns("model.float.onnx"))
     read_manifest(new)
     for path in new.iterdir():
         with open(path, "rb") as file:
@@ -47,8 +47,11 @@ def promote_model(source: Path, current: Path) -> None:
 
 def update_readme(path: Path, report: Mapping[str, Any]) -> None:
     """Write the results between the README's markers."""
-    text = path.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected a README in UTF-8; found {error}. Restore it.") from None
+    if not 0 <= text.find(BEGIN) < text.rfind(END):
         raise DataError(f"{path}: expected the markers {BEGIN} and {END}; found none. Put them back.")
     before, rest = text.split(BEGIN, 1)
     write_file(path, f"{before}{BEGIN}\n{results_text(report)}\n{END}{rest.split(END, 1)[1]}")

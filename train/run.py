@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+from newslean.errors import DataError
 from newslean.schema import Schema
 from newslean.splitting import splitter_version
 from train.folds import assign_folds
@@ -48,7 +49,10 @@ class Run:
     @cached_property
     def assigned(self) -> list[int]:
         """Fold of each example."""
-        return assign_folds(self.examples, folds=self.folds, seed=self.seed)
+        try:
+            return assign_folds(self.examples, folds=self.folds, seed=self.seed)
+        except ValueError as error:
+            raise DataError(f"labels: {error}. Add rows of other articles.") from None
 
     @cached_property
     def key(self) -> str:

@@ -4,6 +4,7 @@ Knows examples, the two kinds of parameters and where studies lie. A study
 never sees test data: seed articles are left out of it.
 """
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from newslean.errors import DataError
 from newslean.schema import Schema
 from train.baseline import fit_baseline
 from train.calibrate import mean_macro_f1
@@ -63,17 +65,20 @@ def search(
     study = optuna.create_study(
         study_name=name,
         storage=JournalStorage(JournalFileBackend(str(folder / f"{name}.journal"))),
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=5),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
         direction="maximize",
         load_if_exists=True,
     )
+    # Seeded anew, or a study that goes on would draw the same random trials again.
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), n_startup_trials=5)
     if not study.trials:
         study.enqueue_trial(_searched(start))
     # A killed trial is left RUNNING in the journal: it is tried again, and does not count.
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        study.enqueue_trial(trial.params)
+        study.enqueue_trial({**trial.system_attrs.get("fixed_params", {}), **trial.params})
+    # It begins anew under another number, so what it left is of no use, and of harm in a new study.
+    shutil.rmtree(folder / "trial", ignore_errors=True)
     done = len(study.get_trials(states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)))
     run: Callable[..., float] = _baseline_trial if kind is BaselineParams else _finetune_trial
 
@@ -114,7 +119,10 @@ def suggest(trial: optuna.Trial, start: Params) -> Params:
 
 def parts_of(examples: Sequence[Example], *, folds: int, seed: int) -> list[Part]:
     """Cut examples into grouped parts for a search."""
-    assigned = assign_folds(examples, folds=folds, seed=seed)
+    try:
+        assigned = assign_folds(examples, folds=folds, seed=seed)
+    except ValueError as error:
+        raise DataError(f"labels: {error}. Add rows of other articles.") from None
     return [
         (
             [e for e, fold in zip(examples, assigned, strict=True) if fold != k],
@@ -146,7 +154,10 @@ def _finetune_trial(
             on_epoch = lambda epoch, score: _report(trial, score, epoch)  # noqa: E731 - a one-line closure
         # Checkpoints of another trial must not be taken up: each trial has a folder of its own.
         place = folder / f"{trial.number}-{k}"
-        fit = finetune(training, validation, schema, params, seed=seed, folder=place, on_epoch=on_epoch)
+        try:
+            fit = finetune(training, validation, schema, params, seed=seed, folder=place, on_epoch=on_epoch)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)  # a pruned trial leaves its checkpoints
         scores.append(mean_macro_f1(predict_logits(fit, validation, schema, params), validation, schema))
     return float(np.mean(scores))
 

@@ -43,9 +43,9 @@ def test_a_threshold_follows_the_scores(schema: Schema):
     logit = np.log(p / (1 - p))
     gold: list[Labels] = [{"topic": ["metals"] * (v > 0.75) + ["weather"] * (v > 0.3)} for v in p]
     found = calibrate({"topic": np.stack([logit, logit], 1).astype(np.float32)}, gold, Schema((schema["topic"],)))
-    fitted = probabilities(
-        {"topic": np.float32([[np.log(3), np.log(0.3 / 0.7)]])}, Schema((schema["topic"],)), found
-    )["topic"][0]
+    fitted = probabilities({"topic": np.float32([[np.log(3), np.log(0.3 / 0.7)]])}, Schema((schema["topic"],)), found)[
+        "topic"
+    ][0]
     assert found.thresholds["topic"]["metals"] == pytest.approx(fitted[0], abs=0.03)
     assert found.thresholds["topic"]["weather"] == pytest.approx(fitted[1], abs=0.03)
 
@@ -54,14 +54,17 @@ def test_rows_without_a_dimension_change_nothing_there(schema: Schema):
     logits, gold = sample(schema, scale=2.0)
     found = calibrate(logits, gold, schema)
     more = {name: np.concatenate([values, np.full_like(values[:50], 30)]) for name, values in logits.items()}
-    assert calibrate(more, [*gold, *[{"topic": []}] * 25, *[{}] * 25], schema).temperature["mood"] == (
-        found.temperature["mood"]
+    assert (
+        calibrate(more, [*gold, *[{"topic": []}] * 25, *[{}] * 25], schema).temperature["mood"]
+        == (found.temperature["mood"])
     )
     assert calibrate(more, [*gold, *[{}] * 50], schema) == found
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("labels", [{"topic": [], "mood": "flat"}, {"topic": ["metals", "weather"], "mood": "rise"}, {}])
+@pytest.mark.parametrize(
+    "labels", [{"topic": [], "mood": "flat"}, {"topic": ["metals", "weather"], "mood": "rise"}, {}]
+)
 @pytest.mark.parametrize("count", [0, 1, 20])
 def test_labels_that_teach_nothing(schema: Schema, labels: Labels, count: int):
     rng = np.random.default_rng(0)

@@ -31,7 +31,9 @@ def test_what_is_not_named_keeps_its_default(tmp_path: Path):
 
 
 def test_all_faults_at_once(tmp_path: Path):
-    (tmp_path / "p.toml").write_text('epoch = 2\nbatch_size = "8"\nfreeze_embeddings = 1\nepochs = true\ndropout = 0.5\n')
+    (tmp_path / "p.toml").write_text(
+        'epoch = 2\nbatch_size = "8"\nfreeze_embeddings = 1\nepochs = true\ndropout = 0.5\n'
+    )
     with pytest.raises(DataError) as caught:
         read_params(FinetuneParams, tmp_path / "p.toml")
     faults = str(caught.value).splitlines()
@@ -48,7 +50,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None):
         read_params(FinetuneParams, tmp_path / "p.toml")
 
 
-@pytest.mark.parametrize("line", ['context = "after"', "epochs = 0", "batch_size = 0", "max_length = 4", "patience = 0"])
+@pytest.mark.parametrize(
+    "line", ['context = "after"', "epochs = 0", "batch_size = 0", "max_length = 4", "patience = 0"]
+)
 def test_a_value_that_would_only_fail_after_the_training(tmp_path: Path, line: str):
     (tmp_path / "p.toml").write_text(line)
     with pytest.raises(DataError, match=line.partition(" ")[0]):

@@ -1,9 +1,12 @@
-"""What a model says of examples, as the evaluation reads it.
+"""What models say of examples, and what that is worth: out of fold, and on rows set aside.
 
-Knows logits, calibration and examples; the same decisions as the tagger's.
+Knows logits, calibration and examples; the decisions are the tagger's own.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +14,12 @@ from newslean.manifest import Calibration
 from newslean.schema import Schema
 from newslean.tagger import Logits, Tagger, context_of, decide, probabilities
 from train.calibrate import calibrate
-from train.evaluate import Predictions
+from train.evaluate import Predictions, evaluate, write_report
+from train.folds import SEED_SOURCE
 from train.labels import Example
+from train.run import Run
+
+Report = dict[str, Any]
 
 
 def contexts_of(examples: Sequence[Example], context: str) -> list[str]:
@@ -55,3 +62,34 @@ def tag_examples(name: str, tagger: Tagger, examples: Sequence[Example]) -> Pred
     calibration = tagger.manifest.calibration
     labels = [{d.name: decide(d, row[d.name], calibration) for d in tagger.schema.dimensions} for row in scores]
     return Predictions(name, labels, scores)
+
+
+def evaluate_oof(run: Run, oof: dict[str, Logits]) -> Report:
+    """Measure out-of-fold answers: all examples, and the seed articles, each left out in turn."""
+    found = [cross_calibrated(name, logits, run.examples, run.assigned, run.schema) for name, logits in oof.items()]
+    report = {}
+    for part, source in (("out_of_fold", None), ("seeds", SEED_SOURCE)):
+        rows = [n for n, e in enumerate(run.examples) if source in (None, e.source)]
+        if not rows:
+            continue
+        examples = [run.examples[n] for n in rows]
+        chosen = [replace(p, labels=[p.labels[n] for n in rows], scores=[p.scores[n] for n in rows]) for p in found]
+        report[part] = evaluate(run.schema, examples, chosen, seed=run.seed)
+        write_report(report[part], examples, chosen, run.schema, run.place / part)
+    return report
+
+
+def evaluate_held_out(run: Run, models: dict[str, Path]) -> Report:
+    """Measure stored models on the rows that a label file sets aside."""
+    found = [tag_examples(name, Tagger.load(folder), run.held_out) for name, folder in models.items()]
+    report = evaluate(run.schema, run.held_out, found, seed=run.seed)
+    write_report(report, run.held_out, found, run.schema, run.place / "held_out")
+    return report
+
+
+def headline(report: Report) -> dict[str, dict[str, float]]:
+    """Macro-F1 per dimension and model."""
+    return {
+        name: {model: found["macro_f1"] for model, found in dimension["models"].items()}
+        for name, dimension in report["dimensions"].items()
+    }

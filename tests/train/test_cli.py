@@ -1,0 +1,150 @@
+"""``python -m train``: exit codes and messages."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from train import __main__ as program
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HELP = """
+import runpy, sys
+sys.argv = ["train", "--help"]
+try:
+    runpy.run_module("train", run_name="__main__")
+except SystemExit as end:
+    assert not end.code
+heavy = {"torch", "transformers", "datasets", "optuna", "sklearn", "numpy", "onnxruntime"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run the command as ``python -m train`` does; gives exit code, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["train", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            program.run()
+        out, err = capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture
+def labels(label_rows: list[dict[str, Any]], label_folder: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Write a label file with one change to its rows, beside the tiny schema."""
+
+    def write(change: Callable[[list[dict[str, Any]]], object] = lambda rows: None) -> Path:
+        rows = json.loads(json.dumps(label_rows))
+        change(rows)
+        folder = tmp_path / "labels"
+        (folder / "sentences").mkdir(parents=True, exist_ok=True)
+        (folder / "schema.toml").write_bytes((label_folder / "schema.toml").read_bytes())
+        (folder / "sentences" / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return folder
+
+    return write
+
+
+def test_help_loads_nothing():
+    result = subprocess.run(
+        [sys.executable, "-c", HELP], cwd=ROOT, capture_output=True, text=True, timeout=250, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "labels" in result.stdout
+    assert "tune" in result.stdout
+    assert result.stderr == ""
+
+
+def test_a_fault_ends_the_process_with_a_message(tmp_path: Path):
+    command = [sys.executable, "-m", "train", "labels", "check", "--labels", str(tmp_path / "none.jsonl")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=250, check=False)
+    assert result.returncode == 2
+    assert "none.jsonl: expected a file to read" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_good_labels(cli, labels):
+    code, out, err = cli("labels", "check", "--labels", labels(), "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["rows"] == 54
+    code, out, _ = cli("labels", "check", "--labels", labels())
+    assert code == 0
+    assert "54" in out
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda rows: rows[5]["labels"].update(topic=["metal"]), "a.jsonl:6: .*'metal' .did you mean 'metals'"),
+        (lambda rows: rows[5]["labels"].update(tone="flat"), "a.jsonl:6: .*'tone'"),
+        (lambda rows: rows.pop(2), "a.jsonl:3: expected n 2 of doc 'paper-0'; found 3: a row is missing"),
+        (lambda rows: rows.insert(3, dict(rows[2])), "a.jsonl:4: expected each sentence once"),
+        (lambda rows: rows[0].pop("text"), "a.jsonl:1: expected text, or sha256"),
+        (lambda rows: rows[0].pop("labels"), "a.jsonl:1: expected labels"),
+    ],
+)
+def test_broken_labels(cli, labels, change: Callable[[list[dict[str, Any]]], object], expected: str):
+    import re
+
+    code, out, err = cli("labels", "check", "--labels", labels(change))
+    assert (code, out) == (2, "")
+    assert re.search(expected, err), err
+
+
+def test_a_broken_schema(cli, labels):
+    folder = labels()
+    (folder / "schema.toml").write_text('[[dimensions]]\nname = "topic"\n')
+    code, _, err = cli("labels", "check", "--labels", folder)
+    assert code == 2
+    assert "schema.toml: dimension 'topic': expected kind" in err
+    code, _, err = cli("labels", "check", "--labels", folder, "--schema", folder / "none.toml")
+    assert code == 2
+    assert "none.toml: expected a schema file" in err
+
+
+def test_training_on_nothing(cli, labels, tmp_path: Path):
+    folder = labels(lambda rows: rows.__delitem__(slice(6, None)))
+    code, _, err = cli("--labels", folder, "--work", tmp_path / "w", "--models", tmp_path / "m")
+    assert code == 2
+    assert "at least two articles" in err
+    assert not (tmp_path / "m").exists()
+
+
+def test_usage(cli):
+    assert cli("--folds", "1")[0] == 2
+    assert cli("fly")[0] == 2
+    assert cli("tune", "oracle")[0] == 2
+
+
+def test_evaluate(cli, label_folder: Path, trained: SimpleNamespace, tmp_path: Path):
+    on = label_folder / "sentences" / "tiny.jsonl"
+    models = ["--model", trained.path, "--model", trained.baseline]
+    code, out, _ = cli("evaluate", "--on", on, *models, "--split", "test", "--out", tmp_path / "report")
+    assert code == 0
+    assert "topic" in out
+    assert "newslean-baseline" in out
+    report = json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))
+    assert set(report["dimensions"]) == {"topic", "mood"}
+
+
+def test_evaluate_finds_faults(cli, label_folder: Path, trained: SimpleNamespace, tmp_path: Path):
+    on = label_folder / "sentences" / "tiny.jsonl"
+    for arguments, expected in (
+        (["--on", on, "--model", trained.path, "--split", "dev"], "none with split 'dev'"),
+        (["--on", on, "--model", tmp_path], "expected a model folder"),
+        (["--on", tmp_path / "none.jsonl", "--model", trained.path], "none.jsonl: expected a file"),
+    ):
+        code, out, err = cli("evaluate", *arguments)
+        assert (code, out) == (2, "")
+        assert expected in err

@@ -1,0 +1,153 @@
+"""Real fits of a tiny encoder."""
+
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from newslean.schema import Schema
+from train.calibrate import mean_macro_f1
+from train.finetune import finetune, predict_logits
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Fits as the project does, but slow enough at the end of an epoch to be killed there.
+FIT = """
+import json, pathlib, pickle, sys, time
+import numpy as np
+from train import finetune as module
+from train.params import FinetuneParams
+place = pathlib.Path(sys.argv[1])
+examples, validation, schema, params = pickle.loads((place / "task.pickle").read_bytes())
+def on_epoch(epoch, score):
+    with open(place / "epochs.txt", "a") as file:
+        print(epoch, file=file, flush=True)
+    if epoch == int(sys.argv[2]):
+        time.sleep(600)
+fit = module.finetune(examples, validation, schema, FinetuneParams(**params), seed=5,
+                      folder=place / "checkpoints", on_epoch=on_epoch)
+logits = module.predict_logits(fit, examples, schema, FinetuneParams(**params))
+np.savez(place / "logits.npz", epochs=fit.epochs, **logits)
+"""
+
+
+@pytest.fixture(scope="module")
+def rows(examples):
+    return [e for e in examples if e.group in ("paper-0", "paper-4")]
+
+
+def test_it_overfits(rows, schema: Schema, params, tmp_path: Path):
+    fit = finetune(rows, [], schema, replace(params, epochs=12), seed=0, folder=tmp_path / "c")
+    assert mean_macro_f1(predict_logits(fit, rows, schema, params), rows, schema) >= 0.9
+    assert (fit.epochs, fit.score) == (12, None)
+    assert not (tmp_path / "c").exists()
+
+
+def test_rows_that_lack_a_dimension(rows, schema: Schema, params, tmp_path: Path):
+    half = [replace(e, labels={k: v for k, v in e.labels.items() if (k == "topic") == (e.n < 3)}) for e in rows]
+    fit = finetune(half, half, schema, replace(params, epochs=2), seed=0, folder=tmp_path / "c")
+    logits = predict_logits(fit, half, schema, params)
+    assert all(np.isfinite(values).all() for values in logits.values())
+    bare = [replace(e, labels={}) for e in rows]
+    assert finetune(bare, [], schema, replace(params, epochs=1), seed=0, folder=tmp_path / "c").epochs == 1
+
+
+def test_it_stops_early_and_keeps_the_best_epoch(rows, schema: Schema, params, tmp_path: Path):
+    scores: list[float] = []
+    still = replace(params, epochs=9, patience=2, learning_rate=0.0, head_learning_rate=0.0)  # no epoch is better
+    fit = finetune(
+        rows, rows, schema, still, seed=0, folder=tmp_path / "c", on_epoch=lambda epoch, score: scores.append(score)
+    )
+    assert len(scores) == 3
+    assert fit.epochs == 1
+    assert fit.score == scores[0]
+
+
+def test_a_fit_may_be_stopped_from_outside(rows, schema: Schema, params, tmp_path: Path):
+    class StopError(Exception):
+        pass
+
+    def stop(epoch: int, score: float) -> None:
+        raise StopError
+
+    with pytest.raises(StopError):
+        finetune(rows, rows, schema, params, seed=0, folder=tmp_path / "c", on_epoch=stop)
+
+
+def test_scores_come_in_the_order_of_the_rows(rows, schema: Schema, params, tmp_path: Path):
+    fit = finetune(rows, [], schema, replace(params, epochs=1), seed=0, folder=tmp_path / "c")
+    mixed = [*rows[::-1], replace(rows[0], text="Zinc " * 60)]
+    together = predict_logits(fit, mixed, schema, params)
+    for n, row in enumerate(mixed):
+        alone = predict_logits(fit, [row], schema, params)
+        for name in schema.names:
+            np.testing.assert_allclose(together[name][n], alone[name][0], atol=1e-5)
+
+
+def test_context_reaches_the_network(rows, schema: Schema, params, tmp_path: Path):
+    with_context = replace(params, epochs=1, context="title+before")
+    fit = finetune(rows, [], schema, with_context, seed=0, folder=tmp_path / "c")
+    changed = [replace(e, before="Storms drowned the mine.") for e in rows]
+    left, right = (predict_logits(fit, part, schema, with_context)["mood"] for part in (rows, changed))
+    assert not np.allclose(left, right)
+    left, right = (predict_logits(fit, part, schema, params)["mood"] for part in (rows, changed))
+    assert np.array_equal(left, right)
+
+
+def test_embeddings_may_stay_as_they_are(rows, schema: Schema, params, tmp_path: Path):
+    from train.network import load_base
+
+    before = load_base(params.base)[0].get_input_embeddings().weight
+    for frozen in (True, False):
+        short = replace(params, epochs=1, freeze_embeddings=frozen)
+        after = finetune(rows, [], schema, short, seed=0, folder=tmp_path / "c").network.encoder
+        assert torch.equal(before, after.get_input_embeddings().weight) == frozen
+
+
+def _start(place: Path, task: bytes, hang_at: int) -> subprocess.Popen[bytes]:
+    place.mkdir(exist_ok=True)
+    (place / "task.pickle").write_bytes(task)
+    return subprocess.Popen(
+        [sys.executable, "-c", FIT, str(place), str(hang_at)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def _finish(process: subprocess.Popen[bytes]) -> None:
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err.decode()
+
+
+def test_a_killed_fit_goes_on_and_ends_the_same(rows, schema: Schema, params, tmp_path: Path):
+    task = pickle.dumps((rows, rows, schema, asdict(replace(params, epochs=4, dropout=0.2))))
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = _start(killed, task, hang_at=3)
+    other = _start(whole, task, hang_at=0)
+    try:
+        deadline = time.monotonic() + 280
+        while "3\n" not in (killed / "epochs.txt").read_text() if (killed / "epochs.txt").exists() else True:
+            assert process.poll() is None, process.stderr.read().decode()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert list((killed / "checkpoints").glob("checkpoint-*/trainer_state.json"))
+    # A checkpoint that the kill cut off must not be taken up.
+    (killed / "checkpoints" / "checkpoint-999").mkdir()
+    _finish(_start(killed, task, hang_at=0))
+    _finish(other)
+    assert (whole / "epochs.txt").read_text().split() == ["1", "2", "3", "4"]
+    assert (killed / "epochs.txt").read_text().split() == ["1", "2", "3", "3", "4"]  # not from the start again
+    with np.load(killed / "logits.npz") as left, np.load(whole / "logits.npz") as right:
+        for name in right.files:
+            np.testing.assert_allclose(left[name], right[name], atol=1e-5)
+    assert not (killed / "checkpoints").exists()

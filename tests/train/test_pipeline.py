@@ -1,0 +1,149 @@
+"""The whole of the training, on the tiny label set."""
+
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from newslean.errors import DataError
+from newslean.manifest import read_manifest
+from newslean.splitting import splitter_version
+from newslean.tagger import Tagger
+from train.labels import LabelFiles
+from train.pipeline import train
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RUN = """
+import pickle, sys
+from train.pipeline import train
+from train.run import Run
+train(Run(**pickle.load(open(sys.argv[1], "rb")), say=lambda line: None))
+"""
+
+
+def test_the_model_loads_and_says_where_it_comes_from(trained: SimpleNamespace):
+    manifest = Tagger.load(trained.path).manifest
+    run = trained.run
+    assert (manifest.name, manifest.seed, manifest.max_length) == ("newslean", 3, 32)
+    assert manifest.data == run.files.hashes
+    assert manifest.splitter == splitter_version()
+    assert manifest.base["revision"]
+    assert manifest.version.endswith(run.version_key[:6])
+    assert manifest.metrics["parity"]["float"]["equal"] == 1.0
+    assert set(manifest.metrics["macro_f1"]) == {"out_of_fold", "seeds", "held_out"}
+    card = (trained.path / "README.md").read_text("utf-8")
+    assert card.startswith(f"# newslean {manifest.version}\n")
+    assert "48 sentences" in card or "12 sentences" in card
+    assert read_manifest(trained.baseline).version == manifest.version
+
+
+def test_the_report_has_every_part_and_measures_the_right_rows(trained: SimpleNamespace):
+    run = trained.run
+    assert set(trained.report) == {"out_of_fold", "seeds", "held_out"}
+    assert (len(run.examples), len(run.held_out)) == (48, 6)
+    assert not {e.group for e in run.examples} & {e.group for e in run.held_out}
+    for part in trained.report:
+        assert (run.place / part / "report.json").is_file()
+    # Rows this easy are learnt: chance is far below.
+    assert trained.report["held_out"]["dimensions"]["topic"]["models"]["transformer"]["macro_f1"] > 0.7
+
+
+def test_the_shipped_graph_is_the_network_that_was_fitted(trained: SimpleNamespace):
+    texts = [e.text for e in trained.run.examples]
+    found = Tagger.load(trained.path).model.logits(texts, [""] * len(texts))
+    with np.load(trained.run.fits("transformer") / "reference.npz") as expected:
+        for name in trained.run.schema.names:
+            assert np.abs(found[name] - expected[name]).max() < 1.0  # int8
+            assert np.corrcoef(found[name].ravel(), expected[name].ravel())[0, 1] > 0.99
+
+
+def test_the_key_hangs_on_all_that_matters(trained: SimpleNamespace):
+    run = trained.run
+
+    def keys(**changes: object) -> tuple[str, str, str]:
+        changed = replace(run, **changes)
+        return changed.key, changed.fit_key("baseline"), changed.fit_key("transformer")
+
+    data, baseline, transformer = keys()
+    rows = run.files.examples
+    for changes in (
+        {"seed": 4},
+        {"folds": 3},
+        {"files": replace(run.files, examples=rows[1:])},
+        {"files": replace(run.files, examples=[replace(rows[0], text="Other."), *rows[1:]])},
+        {"files": replace(run.files, examples=[replace(rows[0], labels={}), *rows[1:]])},
+    ):
+        assert keys(**changes)[0] != data
+    assert keys(finetuned=replace(run.finetuned, epochs=99))[:2] == (data, baseline)
+    assert keys(finetuned=replace(run.finetuned, epochs=99))[2] != transformer
+    assert keys(baseline=replace(run.baseline, C=9.0))[::2] == (data, transformer)
+    assert keys(baseline=replace(run.baseline, C=9.0))[1] != baseline
+    assert keys(work=Path("elsewhere"), progress=True) == (data, baseline, transformer)
+
+
+@pytest.mark.parametrize("change", [{"source": "seed"}, {"article_title": "Another Title"}])
+def test_the_key_hangs_on_folds_and_titles(trained: SimpleNamespace, change: dict[str, str]):
+    """The source decides the folds, and the title may be context: old fits must not be taken up."""
+    rows = trained.run.files.examples
+    files = replace(trained.run.files, examples=[*rows[:18], replace(rows[18], **change), *rows[19:]])
+    assert replace(trained.run, files=files).key != trained.run.key
+
+
+def test_a_second_call_fits_nothing_again(trained: SimpleNamespace):
+    def stamps() -> dict[str, int]:
+        place = trained.run.place
+        return {str(p): p.stat().st_mtime_ns for p in [*place.rglob("*.npz"), *place.rglob("model.float.onnx")]}
+
+    before, lines = stamps(), []
+    path, report = train(replace(trained.run, say=lines.append))
+    assert len(before) == 6  # two folds of two models, the reference, the float graph
+    assert stamps() == before
+    assert not [line for line in lines if "held out" in line or "final fit" in line]
+    assert path == trained.path
+    assert report["seeds"] == trained.report["seeds"]
+
+
+def test_a_killed_run_goes_on_and_ends_the_same(trained: SimpleNamespace, make_run, tmp_path: Path):
+    """In another folder, killed after its first fit: also the proof that two runs give one result."""
+    lines: list[str] = []
+    run = make_run(tmp_path, say=lines.append)
+    assert run.version_key == trained.run.version_key
+    task = tmp_path / "task.pickle"
+    task.write_bytes(pickle.dumps({f.name: getattr(run, f.name) for f in fields(run) if f.name != "say"}))
+    process = subprocess.Popen([sys.executable, "-c", RUN, str(task)], cwd=ROOT, stderr=subprocess.PIPE)
+    done = run.fits("transformer") / "fold-0.npz"
+    try:
+        deadline = time.monotonic() + 280
+        while not done.exists():
+            assert process.poll() is None, process.stderr.read().decode()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert not run.models.exists()
+    stamp = done.stat().st_mtime_ns
+    path, report = train(run)
+    assert done.stat().st_mtime_ns == stamp
+    assert not [line for line in lines if line.startswith(("baseline, fold", "transformer, fold 0"))]
+    assert report == trained.report
+    texts = [e.text for e in run.files.examples]
+    for found, expected in ((path, trained.path), (path.with_name(f"{path.name}-baseline"), trained.baseline)):
+        assert Tagger.load(found).tag_sentences(texts) == Tagger.load(expected).tag_sentences(texts)
+
+
+def test_too_few_articles(make_run, trained: SimpleNamespace, tmp_path: Path):
+    for rows in ([], trained.run.examples[:6]):
+        with pytest.raises(DataError, match="at least two articles"):
+            train(make_run(tmp_path, files=LabelFiles(rows, 0, {}, [])))
+    copies = [replace(e, group=g) for g in ("a", "b") for e in trained.run.examples[12:18]]
+    with pytest.raises(DataError, match="at least two articles"):
+        train(make_run(tmp_path, files=LabelFiles(copies, 0, {}, [])))
+    assert not (tmp_path / "models").exists()

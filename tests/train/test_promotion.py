@@ -1,0 +1,147 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from newslean.errors import DataError, ModelError
+from newslean.manifest import read_manifest
+from newslean.tagger import Tagger
+from train import promotion
+from train.promotion import BEGIN, END, promote_model, update_readme
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SWAP = """
+import itertools, sys
+from pathlib import Path
+from train.promotion import promote_model
+for source in itertools.cycle(sys.argv[2:]):
+    promote_model(Path(source), Path(sys.argv[1]))
+    print(source, flush=True)
+"""
+
+
+@pytest.fixture
+def two(model_folder: Path) -> list[Path]:
+    """Two versions of a model."""
+    other = model_folder.with_name("other")
+    shutil.copytree(model_folder, other)
+    data = json.loads((other / "manifest.json").read_text("utf-8"))
+    (other / "manifest.json").write_text(json.dumps({**data, "version": "other"}), encoding="utf-8")
+    return [model_folder, other]
+
+
+def test_current_is_replaced(two: list[Path], tmp_path: Path):
+    current = tmp_path / "models" / "current"
+    current.parent.mkdir()
+    for source in (*two, two[0]):
+        promote_model(source, current)
+        assert read_manifest(current) == read_manifest(source)
+        assert Tagger.load(current).tag_text("Zinc slumped in Holm.").sentences
+    assert os.listdir(current.parent) == ["current"]
+    assert all(path.is_dir() for path in two)
+
+
+def test_the_float_graph_stays_behind(trained: SimpleNamespace, tmp_path: Path):
+    assert (trained.path / "model.float.onnx").is_file()
+    promote_model(trained.path, tmp_path / "current")
+    assert {p.name for p in (tmp_path / "current").iterdir()} == {
+        "manifest.json",
+        "model.onnx",
+        "tokenizer.json",
+        "README.md",
+    }
+
+
+def test_a_damaged_model_does_not_take_the_place(two: list[Path], tmp_path: Path):
+    current = tmp_path / "current"
+    promote_model(two[0], current)
+    (two[1] / "tokenizer.json").write_text("{}")
+    with pytest.raises(ModelError, match="SHA-256"):
+        promote_model(two[1], current)
+    assert read_manifest(current) == read_manifest(two[0])
+    promote_model(two[0], current)  # what the failure left is no hindrance
+
+
+def test_without_the_systems_swap(two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(promotion, "_exchange", lambda left, right: False)
+    current = tmp_path / "models" / "current"
+    current.parent.mkdir()
+    for source in two:
+        promote_model(source, current)
+        assert read_manifest(current) == read_manifest(source)
+    assert os.listdir(current.parent) == ["current"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux swaps two folders in one step")
+def test_a_reader_always_finds_a_model(two: list[Path], tmp_path: Path):
+    current = tmp_path / "current"
+    promote_model(two[0], current)
+    stop, faults, versions = threading.Event(), list[str](), set[str]()
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                versions.add(read_manifest(current).version)
+            except ModelError as error:
+                faults.append(str(error))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for n in range(30):
+        promote_model(two[n % 2], current)
+    stop.set()
+    reader.join()
+    assert faults == []
+    assert len(versions) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux swaps two folders in one step")
+def test_a_kill_at_any_moment_leaves_a_model(two: list[Path], tmp_path: Path):
+    current = tmp_path / "models" / "current"
+    current.parent.mkdir()
+    for delay in (0.0, 0.003, 0.007, 0.012):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SWAP, str(current), *map(str, two)], cwd=ROOT, stdout=subprocess.PIPE
+        )
+        try:
+            process.stdout.readline()
+            time.sleep(delay)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        assert read_manifest(current).version in {read_manifest(path).version for path in two}
+    promote_model(two[0], current)
+    assert os.listdir(current.parent) == ["current"]
+
+
+def test_the_readmes_table(trained: SimpleNamespace, tmp_path: Path):
+    path = tmp_path / "README.md"
+    path.write_text(f"# Name\n\n{BEGIN}\nold\n{END}\n\nRest.\n", encoding="utf-8")
+    update_readme(path, trained.report)
+    first = path.read_text("utf-8")
+    assert first.startswith(f"# Name\n\n{BEGIN}\n")
+    assert first.endswith(f"\n{END}\n\nRest.\n")
+    assert "old" not in first
+    assert "| " in first
+    update_readme(path, trained.report)
+    assert path.read_text("utf-8") == first
+    update_readme(path, {})
+    assert path.read_text("utf-8") == f"# Name\n\n{BEGIN}\n\n{END}\n\nRest.\n"
+
+
+@pytest.mark.parametrize("text", [None, "# Name\n", f"{BEGIN}\n", f"{END}\n{BEGIN}\n"])
+def test_a_readme_without_markers(tmp_path: Path, text: str | None):
+    path = tmp_path / "README.md"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DataError, match=r"README\.md: expected"):
+        update_readme(path, {})
+    assert text is None or path.read_text() == text
