@@ -202,8 +202,8 @@ def run() -> None:
     """Run the command; a user's fault is a message and exit code 2."""
     try:
         main.main(prog_name="python -m train", standalone_mode=True)
-    except NewsleanError as error:
-        click.echo(str(error), err=True)
+    except (NewsleanError, OSError) as error:  # OSError: a full disk in the middle of a checkpoint, say
+        click.echo(f"python -m train: {error}", err=True)
         sys.exit(2)
 
 

@@ -4,7 +4,7 @@ import pytest
 from newslean.manifest import Calibration
 from newslean.schema import Labels, Schema
 from newslean.tagger import Logits, decide, probabilities
-from train.calibrate import calibrate, mean_macro_f1, one_hot
+from train.calibrate import _threshold, calibrate, mean_macro_f1, one_hot
 from train.labels import Example
 
 N = 4000
@@ -37,17 +37,16 @@ def test_with_true_probabilities_there_is_little_to_decide(schema: Schema):
     assert 0 <= found.min_confidence["mood"] <= 0.6
 
 
-def test_a_threshold_follows_the_scores(schema: Schema):
-    """Positives score above 0.75 only: so must the threshold, and the other label's stays where it is best."""
-    p = np.linspace(0.01, 0.99, 981)
-    logit = np.log(p / (1 - p))
-    gold: list[Labels] = [{"topic": ["metals"] * (v > 0.75) + ["weather"] * (v > 0.3)} for v in p]
-    found = calibrate({"topic": np.stack([logit, logit], 1).astype(np.float32)}, gold, Schema((schema["topic"],)))
-    fitted = probabilities({"topic": np.float32([[np.log(3), np.log(0.3 / 0.7)]])}, Schema((schema["topic"],)), found)[
-        "topic"
-    ][0]
-    assert found.thresholds["topic"]["metals"] == pytest.approx(fitted[0], abs=0.03)
-    assert found.thresholds["topic"]["weather"] == pytest.approx(fitted[1], abs=0.03)
+@pytest.mark.parametrize("edge", [0.2, 0.5, 0.75])
+def test_a_threshold_stands_where_the_positives_begin(edge: float):
+    scores = np.linspace(0.01, 0.99, 981, dtype=np.float32)
+    assert _threshold(scores, scores > edge) == pytest.approx(edge, abs=0.025)
+
+
+def test_one_lucky_sentence_moves_no_threshold():
+    """Any threshold from 0.4 to 0.6 is as good: the one in the middle is taken."""
+    scores = np.float32([0.1, 0.2, 0.3, 0.38, 0.62, 0.7, 0.8, 0.9])
+    assert _threshold(scores, scores > 0.5) == 0.5
 
 
 def test_rows_without_a_dimension_change_nothing_there(schema: Schema):
