@@ -37,9 +37,9 @@ def compare(model: Path, labels: tuple[Path, ...], texts: tuple[Path, ...]) -> d
         If no labelled sentence has its text at hand.
     """
     # Imported here: they bring torch, and --help needs none.
+    from train.assess import contexts_of
     from train.export import check_parity, graph_logits
     from train.labels import read_examples
-    from train.assess import contexts_of
 
     machine = describe_machine()
     manifest = read_manifest(model)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import (
@@ -26,12 +25,12 @@ from transformers import (
     set_seed,
 )
 
-from newslean.finetuned import encode, sentence_mask
 from newslean.schema import Schema
-from newslean.tagger import Logits, context_of
+from newslean.tagger import Logits
+from train.batches import Collator, class_weights, to_dataset
 from train.calibrate import mean_macro_f1
 from train.labels import Example
-from train.network import MISSING, Network, load_base
+from train.network import Network, load_base
 from train.params import FinetuneParams
 
 
@@ -118,7 +117,7 @@ def finetune(
     best = trainer.state.best_metric if validation else None
     epochs = round((trainer.state.best_global_step or trainer.state.global_step) / max(steps // params.epochs, 1))
     shutil.rmtree(folder, ignore_errors=True)
-    return Fit(network.eval(), tokenizer, epochs, best)
+    return Fit(network.cpu().eval(), tokenizer, epochs, best)
 
 
 def predict_logits(fit: Fit, examples: Sequence[Example], schema: Schema, params: FinetuneParams) -> Logits:
@@ -138,79 +137,6 @@ def predict_logits(fit: Fit, examples: Sequence[Example], schema: Schema, params
     return {
         name: np.stack([rows[n][k] for n in range(len(data))]).astype(np.float32) for k, name in enumerate(schema.names)
     }
-
-
-def to_dataset(examples: Sequence[Example], schema: Schema, tokenizer: Tokenizer, params: FinetuneParams) -> Dataset:
-    """Tokenize examples and turn their labels into the columns that `Network.loss` reads, and the row's number."""
-    rows = []
-    for n, example in enumerate(examples):
-        context = context_of(params.context, title=example.article_title, before=example.before)
-        encoding = encode(tokenizer, example.text, context, max_length=params.max_length)
-        rows.append(
-            {
-                "input_ids": encoding.ids,
-                "token_type_ids": encoding.type_ids,
-                "sentence_mask": sentence_mask(encoding),
-                "length": len(encoding.ids),
-                "labels": [*target(example, schema), n],
-            }
-        )
-    return Dataset.from_list(rows)
-
-
-def target(example: Example, schema: Schema) -> list[int]:
-    """Give a row's columns: 0/1 per label (``multi``), the label's index (``single``), MISSING where it has none."""
-    columns: list[int] = []
-    for d in schema.dimensions:
-        value = example.labels.get(d.name)
-        if d.multi:
-            columns += [MISSING if value is None else int(label in value) for label in d.labels]
-        else:
-            columns.append(MISSING if value is None else d.labels.index(str(value)))
-    return columns
-
-
-def class_weights(examples: Sequence[Example], schema: Schema, power: float) -> dict[str, torch.Tensor]:
-    """Weights against class imbalance: (rarest-to-common ratio) ** power, mean 1 over rows for ``single``."""
-    targets, weights, column = np.array([target(e, schema) for e in examples]), {}, 0
-    for d in schema.dimensions:
-        if d.multi:
-            block = targets[:, column : column + len(d.labels)]
-            column += len(d.labels)
-            positive, negative = (block == 1).sum(0) + 1, (block == 0).sum(0) + 1
-            weight = (negative / positive) ** power
-        else:
-            block = targets[:, column]
-            column += 1
-            counts = np.bincount(block[block != MISSING], minlength=len(d.labels)) + 1
-            weight = (counts.mean() / counts) ** power
-            weight = weight * counts.sum() / (weight * counts).sum()
-        weights[d.name] = torch.tensor(weight, dtype=torch.float32)
-    return weights
-
-
-class Collator:
-    """Pads a batch to its longest sentence."""
-
-    def __init__(self, pad_id: int, side: str) -> None:
-        self.pad_id = pad_id
-        self.left = side == "left"
-
-    def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
-        """Give a batch of tensors of shape (rows, tokens)."""
-        width = max(len(row["input_ids"]) for row in rows)
-
-        def pad(values: list[int], fill: int = 0) -> list[int]:
-            padding = [fill] * (width - len(values))
-            return padding + values if self.left else values + padding
-
-        return {
-            "input_ids": torch.tensor([pad(row["input_ids"], self.pad_id) for row in rows]),
-            "attention_mask": torch.tensor([pad([1] * len(row["input_ids"])) for row in rows]),
-            "token_type_ids": torch.tensor([pad(row["token_type_ids"]) for row in rows]),
-            "sentence_mask": torch.tensor([pad(row["sentence_mask"]) for row in rows]),
-            "labels": torch.tensor([row["labels"] for row in rows]),
-        }
 
 
 class _Report(TrainerCallback):

@@ -60,9 +60,10 @@ def assign_folds(examples: Sequence[Example], *, folds: int = 5, seed: int) -> l
 
 def hold_out(examples: Sequence[Example], *, share: float, seed: int) -> tuple[list[Example], list[Example]]:
     """Split into (training, validation) by whole groups, about ``share`` of the sentences in the second."""
-    if len({example.group for example in examples}) < 2:
+    try:
+        folds = assign_folds(examples, folds=max(2, round(1 / share)), seed=seed)
+    except ValueError:  # nothing can be held out
         return list(examples), []
-    folds = assign_folds([*examples], folds=max(2, round(1 / share)), seed=seed)
     return [e for e, k in zip(examples, folds, strict=True) if k], [
         e for e, k in zip(examples, folds, strict=True) if not k
     ]
@@ -80,7 +81,7 @@ def _clusters(examples: Sequence[Example]) -> dict[str, str]:
     first: dict[str, str] = {}
     for example in examples:
         # Short lines ("Conclusion", "FAQ") stand in many articles and tell nothing of each other.
-        if example.source != SEED_SOURCE and len(example.text) >= 40:
+        if len(example.text) >= 40:
             other = first.setdefault(" ".join(example.text.casefold().split()), example.group)
             parent[root(example.group)] = root(other)
     return {name: root(name) for name in parent}

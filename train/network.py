@@ -8,6 +8,7 @@ import importlib.util
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
@@ -31,7 +32,7 @@ def base_path(base: str) -> str:
     if not base.startswith("package:"):
         return base
     name = base.removeprefix("package:")
-    spec = importlib.util.find_spec(name)
+    spec = importlib.util.find_spec(name) if name.isidentifier() else None
     folder = Path(spec.origin).parent / "model" if spec and spec.origin else None
     if folder is None or not (folder / "config.json").is_file():
         raise ModelError(
@@ -53,7 +54,7 @@ def load_base(base: str) -> tuple[nn.Module, PreTrainedTokenizerFast]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, use_fast=True)
         encoder = AutoModel.from_pretrained(path, dtype=torch.float32)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"{base}: expected a Hugging Face encoder by name or folder; {str(error).splitlines()[0]}"
         ) from None
@@ -104,7 +105,8 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(dropout)
         hidden = encoder.config.hidden_size
         self.heads = nn.ModuleList(nn.Linear(hidden, len(d.labels)) for d in schema.dimensions)
-        self.weights = weights or {}
+        for k, d in enumerate(schema.dimensions):  # buffers follow the network to another device
+            self.register_buffer(f"weight_{k}", (weights or {}).get(d.name), persistent=False)
         self.label_smoothing = label_smoothing
 
     def forward(
@@ -128,14 +130,14 @@ class Network(nn.Module):
     def loss(self, logits: tuple[Tensor, ...], labels: Tensor) -> Tensor:
         """Sum over dimensions of the mean loss of the rows that have the dimension."""
         total, column = logits[0].sum() * 0, 0
-        for d, scores in zip(self.schema.dimensions, logits, strict=True):
+        for k, (d, scores) in enumerate(zip(self.schema.dimensions, logits, strict=True)):
             width = len(d.labels) if d.multi else 1
             target = labels[:, column : column + width]
             column += width
             known = target[:, 0] != MISSING
             if not known.any():
                 continue
-            weight = self.weights.get(d.name)
+            weight = getattr(self, f"weight_{k}")
             if d.multi:
                 total = total + functional.binary_cross_entropy_with_logits(
                     scores[known], target[known].to(scores.dtype), pos_weight=weight

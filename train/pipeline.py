@@ -20,7 +20,7 @@ from newslean import __version__
 from newslean.errors import DataError
 from newslean.files import write_file
 from newslean.finetuned import FLOAT_GRAPH, GRAPH
-from newslean.manifest import Manifest, write_manifest
+from newslean.manifest import Manifest, read_manifest, write_manifest
 from newslean.splitting import splitter_version
 from newslean.tagger import Logits
 from train import export
@@ -102,11 +102,14 @@ def train(run: Run) -> tuple[Path, dict[str, Any]]:
 
 
 def publish(source: Path, path: Path) -> Path:
-    """Copy a finished model folder to its place, where it appears whole."""
+    """Copy the files that a finished model's manifest names to its place, where the folder appears whole."""
+    manifest = read_manifest(source)
     partial = path.with_name(f".{path.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source, partial)
+    partial.mkdir()
+    for name in (*manifest.files, *manifest.optional_files, "manifest.json"):
+        shutil.copyfile(source / name, partial / name)
     if path.exists():
         shutil.rmtree(path)
     partial.rename(path)

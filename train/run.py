@@ -17,7 +17,7 @@ from train.folds import assign_folds
 from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
 
-CODE = {"baseline": ("baseline.py", "folds.py"), "transformer": ("network.py", "finetune.py", "folds.py")}
+CODE = {"baseline": ("baseline.py", "folds.py"), "transformer": ("network.py", "finetune.py", "batches.py", "folds.py")}
 """Modules whose change makes the fits of a kind of model void."""
 
 
@@ -57,18 +57,21 @@ class Run:
     @cached_property
     def key(self) -> str:
         """Hash of the data: examples, schema, seed, folds and splitter."""
-        rows = [[e.doc, e.n, e.text, e.before, e.group, e.split, e.labels] for e in self.files.examples]
-        return _digest([rows, self.schema.to_dict(), self.seed, self.folds, splitter_version()])
+        rows = [
+            [e.doc, e.n, e.text, e.before, e.article_title, e.group, e.source, e.split, e.labels]
+            for e in self.files.examples
+        ]
+        return digest([rows, self.schema.to_dict(), self.seed, self.folds, splitter_version()])
 
     def fit_key(self, kind: str) -> str:
         """Hash of what the fits of a kind of model hang on beside the data: parameters and code."""
         code = [hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest() for name in CODE[kind]]
-        return _digest([asdict(self.baseline if kind == "baseline" else self.finetuned), code])
+        return digest([asdict(self.baseline if kind == "baseline" else self.finetuned), code])
 
     @property
     def version_key(self) -> str:
         """Hash of all that the model hangs on, for its version."""
-        return _digest([self.key, self.fit_key("baseline"), self.fit_key("transformer")])
+        return digest([self.key, self.fit_key("baseline"), self.fit_key("transformer")])
 
     @property
     def place(self) -> Path:
@@ -85,5 +88,6 @@ class Run:
         return self.fits("transformer") / "model"
 
 
-def _digest(value: object) -> str:
+def digest(value: object) -> str:
+    """Give a short hash of plain data."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]

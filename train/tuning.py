@@ -12,6 +12,7 @@ from newslean.schema import Schema
 from train.folds import SEED_SOURCE
 from train.labels import LabelFiles
 from train.params import BaselineParams, FinetuneParams, params_path, read_params, write_params
+from train.run import digest
 from train.search import parts_of, search
 
 
@@ -50,6 +51,9 @@ def tune_params(
     params_type: type[BaselineParams] | type[FinetuneParams] = BaselineParams if kind == "baseline" else FinetuneParams
     start: BaselineParams | FinetuneParams = read_params(params_type)
     searched = replace(start, epochs=max_epochs) if isinstance(start, FinetuneParams) and max_epochs else start
+    # Scores on other data do not compare: changed labels begin a study of their own.
+    data = [[[e.doc, e.n, e.text, e.labels] for e in side] for part in parts for side in part]
+    folder = folder / digest([data, schema.to_dict(), seed, max_epochs])
     best, study = search(
         params_type, parts, schema, start=searched, trials=trials, seed=seed, folder=folder, progress=progress
     )

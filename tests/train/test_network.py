@@ -7,7 +7,7 @@ import torch
 from newslean.errors import ModelError
 from newslean.finetuned import sentence_mask
 from newslean.schema import Schema
-from train.finetune import class_weights, target
+from train.batches import class_weights, target
 from train.labels import Example
 from train.network import MISSING, Network, base_path, describe_base, load_base
 
