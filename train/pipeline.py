@@ -96,13 +96,13 @@ def train(run: Run) -> tuple[Path, dict[str, Any]]:
         report["held_out"] = evaluate_held_out(run, {"baseline": baseline, "transformer": run.staging})
         manifest.metrics["macro_f1"]["held_out"] = headline(report["held_out"])
         _write_card(run, manifest, report)
-    path = publish(run.staging, run.models / manifest.version)
+    path = publish(run.staging, run.models / manifest.version, reports=[run.place / part for part in report])
     run.say(f"wrote {path}")
     return path, report
 
 
-def publish(source: Path, path: Path) -> Path:
-    """Copy the files that a finished model's manifest names to its place, where the folder appears whole."""
+def publish(source: Path, path: Path, *, reports: Sequence[Path] = ()) -> Path:
+    """Copy a finished model's files to its place, where the folder appears whole, its reports in ``evaluation/``."""
     manifest = read_manifest(source)
     partial = path.with_name(f".{path.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
@@ -110,6 +110,8 @@ def publish(source: Path, path: Path) -> Path:
     partial.mkdir()
     for name in (*manifest.files, *manifest.optional_files, "manifest.json"):
         shutil.copyfile(source / name, partial / name)
+    for folder in reports:
+        shutil.copytree(folder, partial / "evaluation" / folder.name)
     if path.exists():
         shutil.rmtree(path)
     partial.rename(path)

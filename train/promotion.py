@@ -30,7 +30,7 @@ def promote_model(source: Path, current: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(source, new, ignore=shutil.ignore_patterns("model.float.onnx"))
     read_manifest(new)
-    for path in new.iterdir():
+    for path in (path for path in new.rglob("*") if path.is_file()):
         with open(path, "rb") as file:
             os.fsync(file.fileno())
     if not current.exists():
@@ -62,7 +62,10 @@ def results_text(report: Mapping[str, Any]) -> str:
     parts = []
     for part, heading in (
         ("seeds", "Macro-F1 on the seed articles, each left out in turn, with 95 % bootstrap intervals over articles:"),
-        ("held_out", "Macro-F1 of the shipped models on sentences of real journalism that were set aside:"),
+        (
+            "held_out",
+            "Macro-F1 of the final models on sentences that were set aside by their label file, never trained on:",
+        ),
     ):
         if part in report:
             parts += [heading, "", readme_table(report[part]).strip(), ""]
