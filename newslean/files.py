@@ -6,7 +6,10 @@ Knows paths and bytes; knows nothing of what stands in them.
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from newslean.errors import DataError
 
@@ -20,20 +23,33 @@ def sha256(path: str | Path) -> str:
 def write_file(path: str | Path, content: str | bytes) -> None:
     """Write a file so that a reader sees the old one or the whole new one, even after a power cut.
 
-    Written beside, fsynced, renamed. The mode of an existing file is kept.
-
     Raises
     ------
     DataError
         If the folder does not exist or the disk is full; nothing is left behind.
     """
+    with open_replacement(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+@contextmanager
+def open_replacement(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file for bytes that takes the place of another only when the block ends well.
+
+    Written beside, fsynced, renamed. The mode of an existing file is kept.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written, because of a missing folder, rights or a
+        full disk. The old file is then untouched, and nothing is left.
+    """
     path = Path(path)
-    data = content.encode("utf-8") if isinstance(content, str) else content
     temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".part", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:50]}.", suffix=".part", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
@@ -41,7 +57,7 @@ def write_file(path: str | Path, content: str | bytes) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise DataError(
-            f"{path}: expected to write {len(data):,} bytes; {error.strerror}. Free space or name another place."
+            f"{path}: expected to write there; {error.strerror}. Free space or name another place."
         ) from None
     finally:
         if temporary and os.path.exists(temporary):

@@ -4,9 +4,7 @@ Knows paths and streams; knows nothing of what is written.
 """
 
 import os
-import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from newslean.errors import DataError
-from newslean.files import sync_folder
+from newslean.files import open_replacement
 
 
 def check_target(path: str | Path, *, inputs: Iterable[str] = ()) -> None:
@@ -40,41 +38,20 @@ def check_target(path: str | Path, *, inputs: Iterable[str] = ()) -> None:
 def open_new(path: str | Path) -> Iterator[TextIO]:
     """Open a file for streamed UTF-8 text that takes its place only when the block ends well.
 
-    Written beside, fsynced, renamed, as `newslean.files.write_file` does for
-    content at hand. After an error, the old file is untouched and nothing is left.
-
     Raises
     ------
     DataError
         If the file cannot be written, because of rights or a full disk.
     """
     check_target(path)
-    target = Path(os.path.realpath(path))  # a link stays a link
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:50]}.", suffix=".part", dir=target.parent)
-        with open(handle, "w", encoding="utf-8", newline="\n") as stream:
+    target = os.path.realpath(path)  # a link stays a link
+    with open_replacement(target) as file:
+        stream = TextIOWrapper(file, encoding="utf-8", newline="\n")
+        try:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, _mode(target))
-        os.replace(temporary, target)
-        sync_folder(target.parent)
-    except OSError as error:
-        raise DataError(
-            f"{path}: expected to write the results; {error.strerror}. Free space or name another place."
-        ) from None
-    finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-
-
-def _mode(path: Path) -> int:
-    if path.exists():
-        return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+        finally:
+            stream.detach()  # the bytes below are not this wrapper's to close
 
 
 @contextmanager
