@@ -49,13 +49,13 @@ class Article:
 
 
 def read_articles(
-    paths: Iterable[str | Path], *, on_reject: Callable[[str, str], None] | None = None
+    paths: str | Path | Iterable[str | Path], *, on_reject: Callable[[str, str], None] | None = None
 ) -> Iterator[Article]:
     """Read articles one after the other, each when it is asked for.
 
     Parameters
     ----------
-    paths : iterable of str or Path
+    paths : str, Path or iterable of them
         Files; ``-`` for standard input; folders, which stand for all ``.txt``,
         ``.md`` and ``.html`` files in them and below, in the order of their
         paths, hidden ones left out.
@@ -67,7 +67,7 @@ def read_articles(
     DataError
         At the first input that cannot be read, if ``on_reject`` is not given.
     """
-    for path in paths:
+    for path in [paths] if isinstance(paths, str | Path) else paths:
         for found in _expand(path):
             try:
                 if isinstance(found, DataError):

@@ -47,7 +47,9 @@ class Finetuned:
         """Load the graph and its tokenizer from a model folder whose hashes were checked."""
         folder = Path(folder)
         graph = folder / (GRAPH if precision == "int8" else FLOAT_GRAPH)
-        if not graph.exists():
+        if precision not in ("int8", "float"):
+            raise ModelError(f"precision: expected 'int8' or 'float'; found {precision!r}.")
+        if not graph.exists() or graph.name not in {*manifest.files, *manifest.optional_files}:
             raise ModelError(
                 f"{graph}: expected this graph; found none. Train with python -m train, which leaves it there."
             )

@@ -217,7 +217,7 @@ def _find_title(text: str, spans: list[tuple[int, int]]) -> int | None:
     """Index of the title among the sentences that stand before the first paragraph, or None.
 
     A line that is printed twice there (page title and headline) is the title;
-    otherwise the first of at least four words.
+    otherwise the first of at least four words, otherwise the first line.
     """
     if len(spans) < 2:  # a lone sentence is nothing's title
         return None
@@ -225,12 +225,13 @@ def _find_title(text: str, spans: list[tuple[int, int]]) -> int | None:
     for n, (start, end) in enumerate(spans[:15]):
         words = len(_WORD.findall(text[start:end]))
         alone = _stands_alone(text, start, end)
-        if not alone or (words > 8 and text[start:end].endswith(".")):
+        # A title has no full stop, but for the odd short one that opens the page.
+        if not alone or (text[start:end].endswith(".") and (words > 8 or n)):
             break
         if 4 <= words <= 30:
             head.append(n)
-    if not head:
-        return None
+    if not head:  # a short headline, where more than one line stands before the text
+        return 0 if _stands_alone(text, *spans[0]) and not text[slice(*spans[0])].endswith(".") else None
     lines = {n: text[slice(*spans[n])].strip("“”\"'") for n in head}
     for n in head:
         if any(m > n and lines[m].startswith(lines[n]) for m in head):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newslean.articles import Article
-from newslean.errors import ModelError
+from newslean.errors import DataError, ModelError
 from newslean.furniture import is_furniture
 from newslean.manifest import Calibration, Manifest, read_manifest
 from newslean.results import Scores, TaggedArticle, TaggedSentence, summarise
@@ -162,12 +162,20 @@ class Tagger:
             In the order of the article: the one before may be context for the next.
         title : str, optional
             The article's title, if the model uses it as context.
+
+        Raises
+        ------
+        DataError
+            If it is given one text instead of a list of sentences.
         """
-        index = next((n for n, text in enumerate(sentences) if text == title), None)
-        flags = is_furniture(list(sentences), title=index)
+        texts = [] if isinstance(sentences, str) else list(sentences)
+        if isinstance(sentences, str) or not all(isinstance(text, str) for text in texts):
+            raise DataError("sentences: expected a list of strings; found something else. Use tag_text for a text.")
+        index = next((n for n, text in enumerate(texts) if text == title), None)
+        flags = is_furniture(texts, title=index)
         rows = [
             Sentence(text, 0, len(text), title=n == index, furniture=flag)
-            for n, (text, flag) in enumerate(zip(sentences, flags, strict=True))
+            for n, (text, flag) in enumerate(zip(texts, flags, strict=True))
         ]
         return self._tag(rows, title)
 

@@ -274,3 +274,8 @@ class TestHtml:
         monkeypatch.setitem(sys.modules, "trafilatura", None)
         with pytest.raises(DataError, match=r"pip install 'newslean\[html\]'"):
             read_one(DATA / "page.html")
+
+
+def test_one_path_is_no_list_of_letters(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("Tin rose.", encoding="utf-8")
+    assert [a.text for a in read_articles(str(tmp_path / "a.txt"))] == ["Tin rose."]

@@ -203,3 +203,12 @@ def test_random_text_keeps_every_letter_and_order(seed: int) -> None:
 
 def test_version_names_both_splitters() -> None:
     assert re.fullmatch(r"newslean-\d+\+sentencex-[\d.]+", splitter_version())
+
+
+def test_a_short_headline_is_the_title():
+    text = (
+        "Chip War\n\nBeijing gained ground on Washington.\n\nThe US trails China by a year in the making of new chips."
+    )
+    found = split_sentences(text)
+    assert [s.text for s in found if s.title] == ["Chip War"]
+    assert not any(s.furniture for s in found)

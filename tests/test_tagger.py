@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from newslean.articles import Article
-from newslean.errors import ModelError
+from newslean.errors import DataError, ModelError
 from newslean.manifest import Calibration
 from newslean.results import TaggedSentence
 from newslean.schema import Schema
@@ -169,3 +169,18 @@ def test_confidence_turns_doubt_into_neutral(trained: SimpleNamespace):
 def test_a_folder_that_is_no_model(tmp_path: Path):
     with pytest.raises(ModelError, match="expected a model folder"):
         Tagger.load(tmp_path)
+
+
+def test_sentences_may_come_one_by_one_but_not_as_one_text(trained):
+    tagger = Tagger.load(trained.path)
+    texts = ["Copper climbed in Arlen.", "Rain fell."]
+    assert tagger.tag_sentences(text for text in texts) == tagger.tag_sentences(texts)
+    with pytest.raises(DataError, match="expected a list of strings"):
+        tagger.tag_sentences("Copper climbed in Arlen.")
+    with pytest.raises(DataError, match="expected a list of strings"):
+        tagger.tag_sentences([None])
+
+
+def test_an_unknown_precision(trained):
+    with pytest.raises(ModelError, match="precision: expected 'int8' or 'float'; found 'fp16'"):
+        Tagger.load(trained.path, precision="fp16")

@@ -47,6 +47,9 @@ def main(context: click.Context, /, **options: Any) -> None:
     """
     if context.invoked_subcommand is None:
         _train(**options)
+    elif given := [n for n in options if context.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE]:
+        names = ", ".join(f"--{name}" for name in given)
+        raise click.UsageError(f"{names}: expected behind {context.invoked_subcommand}; found before it.")
 
 
 def _train(
@@ -131,12 +134,13 @@ def tune(kind: str, trials: int, folds: int, on_split: str, max_epochs: int | No
 
 
 @main.command()
-@data_options
+@click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash.")
 @click.option("--on", required=True, type=click.Path(path_type=Path), multiple=True, help="Labelled file to score.")
 @click.option("--model", default=(ROOT / "models" / "current",), multiple=True, type=click.Path(path_type=Path))
 @click.option("--split", default="", help="Only the rows with this split.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for report.json, report.md and the plots.")
-def evaluate(on: Any, model: Any, split: str, out: Path | None, seed: int, texts: Any, **_: Any) -> None:
+def evaluate(on: Any, model: Any, split: str, out: Path | None, seed: int, texts: Any) -> None:
     """Score labelled files with stored models and print the full report."""
     from newslean.tagger import Tagger
     from train.assess import tag_examples
@@ -150,10 +154,15 @@ def evaluate(on: Any, model: Any, split: str, out: Path | None, seed: int, texts
         raise DataError(
             "--model: expected models of one schema to compare; found different ones. Score them one by one."
         )
-    examples = [e for e in read_examples(on, schema, texts=texts).examples if split in ("", e.split)]
-    if not examples:
-        raise DataError(f"{on[0]}: expected labelled sentences; found none{f' with split {split!r}' if split else ''}.")
     names = [f"{t.manifest.name} {t.manifest.version}" for t in taggers]
+    if len({*names}) < len(names):
+        raise DataError(f"--model: expected different models to compare; found {', '.join(names)}. Name each once.")
+    files = read_examples(on, schema, texts=texts)
+    _tell_skipped(files.skipped)
+    examples = [e for e in files.examples if split in ("", e.split)]
+    if not examples:
+        where = f" with split {split!r}" if split else ""
+        raise DataError(f"{on[0]}: expected labelled sentences{where} whose text is at hand; found none. See --texts.")
     found = [tag_examples(name, tagger, examples) for name, tagger in zip(names, taggers, strict=True)]
     report = measure(schema, examples, found, seed=seed)
     if out:
@@ -175,9 +184,13 @@ def _read(labels: Any, schema: Path | None, texts: Any) -> tuple[Any, Any]:
     paths, path = _paths(labels, schema)
     label_set = read_schema(path)
     files = read_examples(paths, label_set, texts=texts)
-    if files.skipped:
-        click.echo(f"{files.skipped:,} rows skipped: their text is not at hand (give it with --texts)", err=True)
+    _tell_skipped(files.skipped)
     return files, label_set
+
+
+def _tell_skipped(skipped: int) -> None:
+    if skipped:
+        click.echo(f"{skipped:,} rows skipped: their text is not at hand (give it with --texts)", err=True)
 
 
 def quiet_libraries() -> None:

@@ -21,17 +21,18 @@ _AT_FDCWD = -100
 
 
 def promote_model(source: Path, current: Path) -> None:
-    """Put a copy of a model folder in the place of another, which is loadable at every moment.
+    """Put a copy of a model folder in the place of another, which on Linux is loadable at every moment.
 
     The copy is checked before it takes the place. The float graph stays behind:
     it is only for comparison.
     """
+    current = Path(os.path.realpath(current))  # a link stays a link
     new = current.with_name(f".{current.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(source, new, ignore=shutil.ignore_patterns("model.float.onnx"))
     read_manifest(new)
     for path in (path for path in new.rglob("*") if path.is_file()):
-        with open(path, "rb") as file:
+        with open(path, "r+b") as file:
             os.fsync(file.fileno())
     if not current.exists():
         new.rename(current)
@@ -76,6 +77,6 @@ def _exchange(left: Path, right: Path) -> bool:
     """Swap two folders in one step, where the system can (Linux's renameat2)."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError):
+    except (AttributeError, OSError, TypeError):  # no such call, or no C library to ask
         return False
     return bool(renameat2(_AT_FDCWD, os.fsencode(left), _AT_FDCWD, os.fsencode(right), _RENAME_EXCHANGE) == 0)

@@ -43,8 +43,9 @@ class Run:
 
     @cached_property
     def held_out(self) -> list[Example]:
-        """Rows that a file sets aside: measured with the final model, never trained on."""
-        return [e for e in self.files.examples if e.split not in ("", "train")]
+        """Rows that a file sets aside, less those whose text stands among the examples too."""
+        known = {e.text for e in self.examples}
+        return [e for e in self.files.examples if e.split not in ("", "train") and e.text not in known]
 
     @cached_property
     def assigned(self) -> list[int]:

@@ -141,10 +141,22 @@ def test_evaluate(cli, label_folder: Path, trained: SimpleNamespace, tmp_path: P
 def test_evaluate_finds_faults(cli, label_folder: Path, trained: SimpleNamespace, tmp_path: Path):
     on = label_folder / "sentences" / "tiny.jsonl"
     for arguments, expected in (
-        (["--on", on, "--model", trained.path, "--split", "dev"], "none with split 'dev'"),
+        (["--on", on, "--model", trained.path, "--split", "dev"], "with split 'dev' whose text is at hand; found none"),
         (["--on", on, "--model", tmp_path], "expected a model folder"),
         (["--on", tmp_path / "none.jsonl", "--model", trained.path], "none.jsonl: expected a file"),
     ):
         code, out, err = cli("evaluate", *arguments)
         assert (code, out) == (2, "")
         assert expected in err
+
+
+def test_options_before_a_command_are_refused(cli: Callable[..., tuple[int, str, str]]):
+    code, _, err = cli("--seed", "9", "labels", "check")
+    assert code == 2
+    assert "--seed: expected behind labels" in err
+
+
+def test_evaluate_wants_different_models(cli: Callable[..., tuple[int, str, str]], trained: SimpleNamespace, labels):
+    code, _, err = cli("evaluate", "--on", labels(), "--model", trained.path, "--model", trained.path)
+    assert code == 2
+    assert "expected different models" in err

@@ -57,6 +57,7 @@ def test_the_float_graph_stays_behind(trained: SimpleNamespace, tmp_path: Path):
         "model.onnx",
         "tokenizer.json",
         "README.md",
+        "evaluation",
     }
 
 
