@@ -177,5 +177,5 @@ def test_the_pipelines_own_manifests(trained: SimpleNamespace):
     for folder, kind in ((trained.path, "finetuned"), (trained.baseline, "baseline")):
         manifest = read_manifest(folder)
         assert manifest.kind == kind
-        files = {path.name for path in folder.iterdir()} - {"manifest.json"}
+        files = {path.name for path in folder.iterdir() if path.is_file()} - {"manifest.json"}
         assert files == set(manifest.files) | set(manifest.optional_files)
