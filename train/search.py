@@ -61,23 +61,8 @@ def search(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    name = "baseline" if kind is BaselineParams else "finetuned"
-    study = optuna.create_study(
-        study_name=name,
-        storage=JournalStorage(JournalFileBackend(str(folder / f"{name}.journal"))),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
-        direction="maximize",
-        load_if_exists=True,
-    )
-    # Seeded anew, or a study that goes on would draw the same random trials again.
-    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), n_startup_trials=5)
-    if not study.trials:
-        study.enqueue_trial(_searched(start))
-    # A killed trial is left RUNNING in the journal: it is tried again, and does not count.
-    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        study.enqueue_trial({**trial.system_attrs.get("fixed_params", {}), **trial.params})
-    # It begins anew under another number, so what it left is of no use, and of harm in a new study.
+    study = _open_study(kind, start, seed=seed, folder=folder)
+    # What a killed trial left is of no use, since it begins anew under another number, and of harm in a new study.
     shutil.rmtree(folder / "trial", ignore_errors=True)
     done = len(study.get_trials(states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)))
     run: Callable[..., float] = _baseline_trial if kind is BaselineParams else _finetune_trial
@@ -91,8 +76,32 @@ def search(
     return replace(start, **best), study
 
 
+def _open_study(kind: type[Params], start: Params, *, seed: int, folder: Path) -> optuna.Study:
+    """Begin a study with ``start`` as its first trial, or go on with the one in the folder's journal."""
+    name = "baseline" if kind is BaselineParams else "finetuned"
+    study = optuna.create_study(
+        study_name=name,
+        storage=JournalStorage(JournalFileBackend(str(folder / f"{name}.journal"))),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=1),
+        direction="maximize",
+        load_if_exists=True,
+    )
+    # Seeded anew, or a study that goes on would draw the same random trials again.
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), n_startup_trials=5)
+    if not study.trials:
+        study.enqueue_trial(_searched(start))
+    # A killed trial is left RUNNING in the journal: it is tried again, and does not count.
+    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        study.enqueue_trial({**trial.system_attrs.get("fixed_params", {}), **trial.params})
+    return study
+
+
 def suggest(trial: optuna.Trial, start: Params) -> Params:
-    """Draw the searched parameters of a trial; the rest stays as in ``start``."""
+    """Draw the searched parameters of a trial; the rest stays as in ``start``.
+
+    What changes the cost of every later prediction (the encoder, its context) is a decision, not searched.
+    """
     if isinstance(start, BaselineParams):
         return replace(
             start,
@@ -106,10 +115,9 @@ def suggest(trial: optuna.Trial, start: Params) -> Params:
         )
     return replace(
         start,
-        context=trial.suggest_categorical("context", ["none", "before", "title+before"]),
         batch_size=trial.suggest_categorical("batch_size", [8, 16, 32]),
-        learning_rate=trial.suggest_float("learning_rate", 2e-5, 4e-4, log=True),
-        head_learning_rate=trial.suggest_float("head_learning_rate", 1e-4, 5e-3, log=True),
+        learning_rate=trial.suggest_float("learning_rate", 5e-5, 5e-4, log=True),
+        head_learning_rate=trial.suggest_float("head_learning_rate", 2e-4, 5e-3, log=True),
         dropout=trial.suggest_float("dropout", 0.0, 0.4),
         label_smoothing=trial.suggest_float("label_smoothing", 0.0, 0.2),
         class_weight_power=trial.suggest_float("class_weight_power", 0.0, 1.0),

@@ -13,7 +13,7 @@ from train.folds import SEED_SOURCE
 from train.labels import LabelFiles
 from train.params import BaselineParams, FinetuneParams, params_path, read_params, write_params
 from train.run import digest
-from train.search import parts_of, search
+from train.search import Part, parts_of, search
 
 
 def tune_params(
@@ -38,16 +38,7 @@ def tune_params(
     list of str
         Lines for the log: one a trial, then the best.
     """
-    rows = [e for e in files.examples if e.source != SEED_SOURCE]
-    training = [e for e in rows if e.split in ("", "train")]
-    chosen = [e for e in rows if on_split and e.split == on_split]
-    if on_split and not chosen:
-        raise DataError(
-            f"--on-split: expected rows with split {on_split!r}; found none. Name another, or leave it out."
-        )
-    if not training:
-        raise DataError("labels: expected sentences outside the seed articles to search on; found none.")
-    parts = [(training, chosen)] if on_split else parts_of(training, folds=folds, seed=seed)
+    parts = _parts(files, folds=folds, on_split=on_split, seed=seed)
     params_type: type[BaselineParams] | type[FinetuneParams] = BaselineParams if kind == "baseline" else FinetuneParams
     start: BaselineParams | FinetuneParams = read_params(params_type)
     searched = replace(start, epochs=max_epochs) if isinstance(start, FinetuneParams) and max_epochs else start
@@ -60,8 +51,9 @@ def tune_params(
     if isinstance(best, FinetuneParams) and isinstance(start, FinetuneParams):
         best = replace(best, epochs=start.epochs)
     where = f"the rows with split {on_split!r}" if on_split else f"{len(parts)} folds grouped by article"
+    finished = sum(t.state.name in ("COMPLETE", "PRUNED") for t in study.trials)
     note = (
-        f"Best of {len(study.trials)} trials by mean macro-F1 {study.best_value:.4f} on {where},\n"
+        f"Best of {finished} trials by mean macro-F1 {study.best_value:.4f} on {where},\n"
         f"without the seed articles. {date.today():%Y-%m-%d}, python -m train tune {kind}."
     )
     write_params(best, params_path(params_type), note=note)
@@ -70,3 +62,18 @@ def tune_params(
         for t in study.trials
     ]
     return [*lines, f"best {study.best_value:.4f}: {asdict(best)}", f"wrote {params_path(params_type)}"]
+
+
+def _parts(files: LabelFiles, *, folds: int, on_split: str, seed: int) -> list[Part]:
+    """Cut what a search may see into parts to train on and to choose by."""
+    rows = [e for e in files.examples if e.source != SEED_SOURCE]
+    training = [e for e in rows if e.split in ("", "train")]
+    known = {e.text for e in training}
+    chosen = [e for e in rows if on_split and e.split == on_split and e.text not in known]
+    if on_split and not chosen:
+        raise DataError(
+            f"--on-split: expected rows with split {on_split!r}; found none. Name another, or leave it out."
+        )
+    if not training:
+        raise DataError("labels: expected sentences outside the seed articles to search on; found none.")
+    return [(training, chosen)] if on_split else parts_of(training, folds=folds, seed=seed)
