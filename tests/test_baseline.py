@@ -15,7 +15,7 @@ from newslean.files import sha256
 from newslean.manifest import read_manifest
 from newslean.schema import Schema
 from newslean.tagger import Tagger
-from train.baseline import fit_baseline
+from train.baseline import cross_fit, fit_baseline
 from train.params import BaselineParams
 
 TEXTS = ("Copper climbed again.", "Rain in the U.S. café", "", "\ud800 zinc", "naïve 铜", "storms " * 50)
@@ -54,6 +54,17 @@ def test_saving_changes_no_answer(examples, schema: Schema, trained: SimpleNames
     for name in schema.names:
         assert after[name].dtype == np.float32
         np.testing.assert_allclose(before[name], after[name], atol=1e-5)
+
+
+def test_out_of_fold_answers_are_those_of_a_baseline_that_never_saw_the_fold(examples, schema: Schema):
+    params, folds = BaselineParams(word_ngrams=1, char_ngrams=3), [n % 3 for n in range(len(examples))]
+    found = cross_fit(examples, folds, schema, params, seed=0)
+    others = fit_baseline([e for e, k in zip(examples, folds, strict=True) if k != 1], schema, params, seed=0)
+    expected = others.logits([e.text for e in examples], [""] * len(examples))
+    held_out = np.array(folds) == 1
+    for name in schema.names:
+        np.testing.assert_allclose(found[name][held_out], expected[name][held_out], atol=1e-5)
+        assert not np.allclose(found[name][~held_out], expected[name][~held_out])
 
 
 def test_arrays_and_json_only(trained: SimpleNamespace):

@@ -74,17 +74,23 @@ def agreement(
     dimensions = {}
     for d in schema.dimensions:
         values = [[_value(row.get(coder, {}).get(d.name), d) for row in rows] for coder in names]
-        codes, known = _encode(values)
-        found = _measure(codes, groups, seed=seed, replicates=replicates)
-        labels = {}
-        for label in d.labels:
-            has = np.array([label in (value if d.multi else [value]) for value in known] + [False])
-            labels[label] = _measure(np.where(codes < 0, -1, has[codes]), groups, seed=seed, replicates=replicates)
-        found["labels"] = labels
+        dimensions[d.name] = _agreement_in(d, values, groups, seed=seed, replicates=replicates)
         if not d.multi:
-            found["confusion"] = _confusion(values, names, d)
-        dimensions[d.name] = found
+            dimensions[d.name]["confusion"] = _confusion(values, names, d)
     return {"coders": names, "replicates": replicates, "seed": seed, "dimensions": dimensions}
+
+
+def _agreement_in(
+    d: Dimension, values: list[list[Hashable]], groups: Sequence[str], *, seed: int, replicates: int
+) -> dict[str, Any]:
+    """Measure one dimension as a whole and label by label; values are those of each coder."""
+    codes, known = _encode(values)
+    found = _measure(codes, groups, seed=seed, replicates=replicates)
+    labels = {}
+    for label in d.labels:
+        has = np.array([label in (value if d.multi else [value]) for value in known] + [False])
+        labels[label] = _measure(np.where(codes < 0, -1, has[codes]), groups, seed=seed, replicates=replicates)
+    return found | {"labels": labels}
 
 
 def _value(value: str | list[str] | None, dimension: Dimension) -> Hashable:

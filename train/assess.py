@@ -13,7 +13,7 @@ import numpy as np
 from newslean.manifest import Calibration
 from newslean.schema import Schema
 from newslean.tagger import Logits, Tagger, context_of, decide, probabilities
-from train.calibrate import calibrate
+from train.calibrate import calibrate, natural_rows
 from train.evaluate import Predictions, evaluate, write_report
 from train.folds import SEED_SOURCE
 from train.labels import Example
@@ -46,12 +46,13 @@ def cross_calibrated(
     So neither the weights nor the temperature and thresholds have seen the
     sentence that they are measured on.
     """
-    assigned = np.array(folds)
+    assigned, natural = np.array(folds), natural_rows(examples, schema)
     fitted = {}
     for fold in sorted(set(folds)):
         chosen = np.flatnonzero(assigned != fold).tolist()
         others = {key: values[chosen] for key, values in logits.items()}
-        fitted[fold] = calibrate(others, [examples[n].labels for n in chosen], schema)
+        rest = {key: rows[chosen] for key, rows in natural.items()}
+        fitted[fold] = calibrate(others, [examples[n].labels for n in chosen], schema, natural=rest)
     return predictions_from(name, logits, schema, [fitted[fold] for fold in folds])
 
 

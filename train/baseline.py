@@ -6,6 +6,8 @@ Knows examples and `BaselineParams`; gives a `newslean.baseline.Baseline`.
 from collections.abc import Sequence
 
 import numpy as np
+from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 from sklearn.linear_model import LogisticRegression
@@ -13,6 +15,7 @@ from sklearn.svm import LinearSVC
 
 from newslean.baseline import VIEWS, Baseline, vectorizer
 from newslean.schema import Dimension, Schema
+from newslean.tagger import Logits
 from train.labels import Example
 from train.params import BaselineParams
 
@@ -36,6 +39,40 @@ def fit_baseline(examples: Sequence[Example], schema: Schema, params: BaselinePa
     features = hstack(blocks, format="csr")
     weights = {d.name: _fit_dimension(d, features, examples, params, seed) for d in schema.dimensions}
     return Baseline(vectorizers, weights)
+
+
+def cross_fit(
+    examples: Sequence[Example], folds: Sequence[int], schema: Schema, params: BaselineParams, *, seed: int
+) -> Logits:
+    """Score every example by a baseline fitted on the other folds, one fold a core.
+
+    Parameters
+    ----------
+    folds : sequence of int
+        Fold of each example, 0 to the number of folds - 1.
+
+    Returns
+    -------
+    dict
+        Dimension to float32 array of shape (examples, labels).
+    """
+    assigned = np.array(folds)
+
+    def score(fold: int) -> Logits:
+        training = [e for e, k in zip(examples, folds, strict=True) if k != fold]
+        texts = [e.text for e, k in zip(examples, folds, strict=True) if k == fold]
+        return fit_baseline(training, schema, params, seed=seed).logits(texts, [""] * len(texts))
+
+    count = max(folds) + 1
+    try:
+        found = Parallel(n_jobs=min(cpu_count(), count))(delayed(score)(fold) for fold in range(count))
+    finally:  # idle workers would outlive a run that is killed later, and hold its output open
+        get_reusable_executor().shutdown(wait=True)
+    result = {d.name: np.zeros((len(examples), len(d.labels)), np.float32) for d in schema.dimensions}
+    for fold, part in enumerate(found):
+        for name, values in part.items():
+            result[name][assigned == fold] = values
+    return result
 
 
 def _fit_dimension(

@@ -3,7 +3,7 @@
 Knows logits and gold labels; knows neither how they came about nor any file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,27 @@ from train.labels import Example
 
 TEMPERATURES = (0.05, 20.0)
 THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.01), 2)
+MIN_NATURAL = 1000
+"""Sentences from which a temperature can be fitted."""
 MIN_CONFIDENCES = np.round(np.arange(0.0, 0.61, 0.02), 2)
 
 
-def calibrate(logits: Logits, gold: Sequence[Labels], schema: Schema) -> Calibration:
+def natural_rows(examples: Sequence[Example], schema: Schema) -> dict[str, NDArray[np.bool_]]:
+    """Mark, per dimension, the examples whose labels are as frequent as in news; all, where those are too few.
+
+    Sentences that a model picked and invented ones hold more of the rare labels.
+    """
+    natural = np.array([e.sample != "picked" and e.source != "authored" for e in examples], dtype=bool)
+    result = {}
+    for d in schema.dimensions:
+        there = natural & np.array([d.name in e.labels for e in examples], dtype=bool)
+        result[d.name] = there if there.sum() >= MIN_NATURAL else np.ones(len(examples), dtype=bool)
+    return result
+
+
+def calibrate(
+    logits: Logits, gold: Sequence[Labels], schema: Schema, *, natural: Mapping[str, NDArray[np.bool_]] | None = None
+) -> Calibration:
     """Fit how logits become probabilities and labels.
 
     Temperature by the least log loss (Guo et al. 2017); a threshold per
@@ -35,13 +52,18 @@ def calibrate(logits: Logits, gold: Sequence[Labels], schema: Schema) -> Calibra
         scored by a model that was trained on its article.
     gold : sequence of dict
         Labels of the same sentences; one that lacks a dimension is left out of it.
+    natural : dict, optional
+        Dimension to an array of bool, shape (sentences,): which ones the temperature is fitted on, by default
+        all. Where rare labels are more frequent than in what will be tagged, probabilities promise too much.
+        Thresholds need many positives more than the right shares, and are fitted on all.
     """
     temperature, thresholds, min_confidence = {}, {}, {}
     for d in schema.dimensions:
         rows = [n for n, labels in enumerate(gold) if d.name in labels]
         truth = one_hot(d, [gold[n][d.name] for n in rows])
         scores = logits[d.name][rows].astype(np.float64)
-        temperature[d.name] = _temperature(d, scores, truth)
+        fitting = slice(None) if natural is None else natural[d.name][rows]
+        temperature[d.name] = _temperature(d, scores[fitting], truth[fitting])
         fitted = Calibration(temperature=temperature)
         scaled = probabilities({d.name: scores.astype(np.float32)}, Schema((d,)), fitted)[d.name]
         if d.multi:
@@ -57,6 +79,11 @@ def one_hot(d: Dimension, values: Sequence[str | list[str]]) -> NDArray[np.bool_
     return np.array(rows, dtype=bool).reshape(len(values), len(d.labels))
 
 
+def hard_labels(d: Dimension, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Take labels at a probability of 0.5 (``multi``) or by the largest score, as an array like `one_hot`'s."""
+    return logits > 0 if d.multi else np.eye(len(d.labels), dtype=bool)[logits.argmax(1)]
+
+
 def mean_macro_f1(logits: Logits, examples: Sequence[Example], schema: Schema) -> float:
     """Mean over dimensions of macro-F1, labels taken at a probability of 0.5 or by the largest score."""
     scores = []
@@ -65,8 +92,7 @@ def mean_macro_f1(logits: Logits, examples: Sequence[Example], schema: Schema) -
         if not rows:
             continue
         gold = one_hot(d, [examples[n].labels[d.name] for n in rows])
-        found = logits[d.name][rows]
-        guess = found > 0 if d.multi else np.eye(len(d.labels), dtype=bool)[found.argmax(1)]
+        guess = hard_labels(d, logits[d.name][rows])
         # Label by label: given one column, scikit-learn's macro-F1 would count the absence as a class too.
         scores.append(np.mean([f1_score(*pair, zero_division=0) for pair in zip(gold.T, guess.T, strict=True)]))
     return float(np.mean(scores)) if scores else 0.0

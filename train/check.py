@@ -71,7 +71,10 @@ def check_labels(
 
 
 def coder_faults(example: Example, schema: Schema) -> list[str]:
-    """Say where a row's labels do not follow from its coders: what they agree on stands, a dispute is adjudicated."""
+    """Say where a row's labels do not follow from its coders.
+
+    What they agree on stands; a dispute is adjudicated, or left open by labels without that dimension.
+    """
     faults = []
     settled = example.coders.get(ADJUDICATED, {})
     for name in schema.names:
@@ -79,9 +82,9 @@ def coder_faults(example: Example, schema: Schema) -> list[str]:
         found = example.labels.get(name)
         disputed = any(value != next(iter(given.values())) for value in given.values())
         said = ", ".join(f"{coder} {value!r}" for coder, value in given.items())
-        if disputed and name not in settled:
+        if disputed and name not in settled and name in example.labels:
             faults.append(f"{name}: expected a coder {ADJUDICATED!r} to settle a dispute; found {said}")
-        elif disputed and not example.reason.strip():
+        elif disputed and name in settled and not example.reason.strip():
             faults.append(f"{name}: expected a reason for the adjudication; found none")
         if name in settled and found != settled[name]:
             faults.append(f"{name}: expected the adjudicated {settled[name]!r} in labels; found {found!r}")

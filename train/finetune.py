@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
+    PreTrainedTokenizerFast,
     PrinterCallback,
     Trainer,
     TrainerCallback,
@@ -82,23 +83,11 @@ def finetune(
         Called with epoch and validation score after each epoch; may raise to stop the fit (pruning).
     """
     set_seed(seed)
-    encoder, hf_tokenizer = load_base(params.base)
+    network, hf_tokenizer = _new_network(examples, schema, params)
     tokenizer = hf_tokenizer.backend_tokenizer
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(params.max_length, strategy="longest_first")
-    if params.freeze_embeddings:
-        encoder.get_input_embeddings().requires_grad_(False)
-    network = Network(
-        encoder,
-        schema,
-        dropout=params.dropout,
-        weights=class_weights(examples, schema, params.class_weight_power),
-        label_smoothing=params.label_smoothing,
-    )
     data = to_dataset(examples, schema, tokenizer, params)
     held_out = to_dataset(validation, schema, tokenizer, params) if validation else None
     steps = params.epochs * -(-len(data) // params.batch_size)
-    optimizer = torch.optim.AdamW(_groups(network, params), weight_decay=params.weight_decay)
     callbacks: list[TrainerCallback] = [_Report(on_epoch)] if on_epoch else []
     if validation:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=params.patience))
@@ -109,7 +98,7 @@ def finetune(
         train_dataset=data,
         eval_dataset=held_out,
         compute_metrics=lambda prediction: _score(prediction, validation, schema),
-        optimizers=(optimizer, get_linear_schedule_with_warmup(optimizer, round(params.warmup * steps), steps)),
+        optimizers=_optimizer(network, params, steps),
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
@@ -139,6 +128,19 @@ def predict_logits(fit: Fit, examples: Sequence[Example], schema: Schema, params
     }
 
 
+def _new_network(
+    examples: Sequence[Example], schema: Schema, params: FinetuneParams
+) -> tuple[Network, PreTrainedTokenizerFast]:
+    encoder, hf_tokenizer = load_base(params.base)
+    hf_tokenizer.backend_tokenizer.no_padding()
+    hf_tokenizer.backend_tokenizer.enable_truncation(params.max_length, strategy="longest_first")
+    if params.freeze_embeddings:
+        encoder.get_input_embeddings().requires_grad_(False)
+    weights = class_weights(examples, schema, params.class_weight_power)
+    network = Network(encoder, schema, dropout=params.dropout, weights=weights, label_smoothing=params.label_smoothing)
+    return network, hf_tokenizer
+
+
 class _Report(TrainerCallback):
     def __init__(self, report: Callable[[int, float], None]) -> None:
         self.report = report
@@ -153,12 +155,15 @@ def _score(prediction: EvalPrediction, validation: Sequence[Example], schema: Sc
     return {"macro_f1": mean_macro_f1(logits, validation, schema)}
 
 
-def _groups(network: Network, params: FinetuneParams) -> list[dict[str, object]]:
-    body = [p for p in network.encoder.parameters() if p.requires_grad]
-    return [
-        {"params": body, "lr": params.learning_rate},
+def _optimizer(
+    network: Network, params: FinetuneParams, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    groups = [
+        {"params": [p for p in network.encoder.parameters() if p.requires_grad], "lr": params.learning_rate},
         {"params": list(network.heads.parameters()), "lr": params.head_learning_rate},
     ]
+    optimizer = torch.optim.AdamW(groups, weight_decay=params.weight_decay, fused=True)  # half the time on a CPU
+    return optimizer, get_linear_schedule_with_warmup(optimizer, round(params.warmup * steps), steps)
 
 
 def _arguments(

@@ -40,6 +40,9 @@ class Example:
         Labels by coder; ``adjudicated`` settles what the others disputed.
     split : str
         A split that the file prescribes, or "".
+    sample : str
+        How the row was chosen: ``picked`` by a model for what it teaches, so that its labels are not as
+        frequent as in whole articles; another word or "" where it was not.
     furniture : bool
         Whether the sentence belongs to the page, not to the article.
     reason : str
@@ -57,6 +60,7 @@ class Example:
     before: str = ""
     coders: dict[str, Labels] = field(default_factory=dict)
     split: str = ""
+    sample: str = ""
     furniture: bool = False
     reason: str = ""
 
@@ -177,17 +181,19 @@ def _example(row: _Row, schema: Schema, article_title: str) -> Example:
         title=title,
         group=data.get("group") or data["doc"],
         source=data.get("source") or "user",
-        labels=_in_order(data["labels"], schema),
+        labels=in_order(data["labels"], schema),
         article_title="" if title else article_title,
         before=before or "",
-        coders={name: _in_order(labels, schema) for name, labels in data.get("coders", {}).items()},
+        coders={name: in_order(labels, schema) for name, labels in data.get("coders", {}).items()},
         split=data.get("split", ""),
+        sample=data.get("sample", ""),
         furniture=data.get("furniture", False) or data.get("kind") == "boilerplate",
         reason=data.get("reason", ""),
     )
 
 
-def _in_order(labels: Labels, schema: Schema) -> Labels:
+def in_order(labels: Labels, schema: Schema) -> Labels:
+    """Bring labels into the order of the schema."""
     there = [d for d in schema.dimensions if d.name in labels]
     return {d.name: [x for x in d.labels if x in labels[d.name]] if d.multi else labels[d.name] for d in there}
 

@@ -42,8 +42,14 @@ def base_path(base: str) -> str:
     return str(folder)
 
 
+ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
+"""What encoders call the dropout of attention weights; without it, attention runs fused on a CPU."""
+
+
 def load_base(base: str) -> tuple[nn.Module, PreTrainedTokenizerFast]:
     """Load an encoder and its fast tokenizer, by Hugging Face name, folder or ``package:NAME``.
+
+    Dropout stays as the encoder has it, except that attention weights get none.
 
     Raises
     ------
@@ -53,7 +59,11 @@ def load_base(base: str) -> tuple[nn.Module, PreTrainedTokenizerFast]:
     path = base_path(base)
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, use_fast=True)
-        encoder = AutoModel.from_pretrained(path, dtype=torch.float32)
+        config = AutoConfig.from_pretrained(path)
+        for name in ATTENTION_DROPOUTS:
+            if hasattr(config, name):
+                setattr(config, name, 0.0)
+        encoder = AutoModel.from_pretrained(path, config=config, dtype=torch.float32)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"{base}: expected a Hugging Face encoder by name or folder; {str(error).splitlines()[0]}"

@@ -7,10 +7,9 @@ was killed goes on behind the last whole one.
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,14 @@ from newslean import __version__
 from newslean.errors import DataError
 from newslean.files import write_file
 from newslean.finetuned import FLOAT_GRAPH, GRAPH
-from newslean.manifest import Manifest, read_manifest, write_manifest
+from newslean.manifest import Calibration, Manifest, read_manifest, write_manifest
 from newslean.splitting import splitter_version
 from newslean.tagger import Logits
 from train import export
+from train.arrays import read_arrays, write_arrays
 from train.assess import contexts_of, evaluate_held_out, evaluate_oof, headline
-from train.baseline import fit_baseline
-from train.calibrate import calibrate
+from train.baseline import cross_fit, fit_baseline
+from train.calibrate import calibrate, natural_rows
 from train.card import render_card
 from train.finetune import finetune, predict_logits
 from train.folds import hold_out
@@ -59,28 +59,11 @@ def train(run: Run) -> tuple[Path, dict[str, Any]]:
             f"of {len({e.group for e in run.examples})}. Add rows, or name more files with --labels and --texts."
         )
     run.place.mkdir(parents=True, exist_ok=True)
-    run.say(f"run {run.key}: {len(run.examples):,} sentences to train on, {len(run.held_out):,} set aside")
-    oof = {
-        "baseline": _out_of_fold(run, "baseline", _fit_baseline_fold),
-        "transformer": _out_of_fold(run, "transformer", _fit_transformer_fold),
-    }
+    run.say(f"run {run.key}, model {run.version_key[:6]}")
+    run.say(f"{len(run.examples):,} sentences to train on, {len(run.held_out):,} set aside")
+    oof = {"baseline": _baseline_out_of_fold(run), "transformer": _transformer_out_of_fold(run)}
     reference = _fit_final(run, epochs=max(1, round(float(oof["transformer"].pop("epochs").mean()))))
-    oof["baseline"].pop("epochs")
-    calibration = calibrate(oof["transformer"], [e.labels for e in run.examples], run.schema)
-    manifest = Manifest(
-        kind="finetuned",
-        name="newslean",
-        version=f"{datetime.now(UTC):%Y.%m.%d}-{run.version_key[:6]}",
-        schema=run.schema,
-        calibration=calibration,
-        splitter=splitter_version(),
-        max_length=run.finetuned.max_length,
-        context=run.finetuned.context,
-        base=describe_base(run.finetuned.base),
-        data=run.files.hashes,
-        code_version=__version__,
-        seed=run.seed,
-    )
+    manifest = _manifest(run, _calibrate(run, oof["transformer"]))
     parity = _choose_graph(run, manifest, reference)
     report = evaluate_oof(run, oof)
     baseline = _publish_baseline(run, manifest, oof["baseline"])
@@ -101,6 +84,28 @@ def train(run: Run) -> tuple[Path, dict[str, Any]]:
     return path, report
 
 
+def _calibrate(run: Run, logits: Logits) -> Calibration:
+    gold = [e.labels for e in run.examples]
+    return calibrate(logits, gold, run.schema, natural=natural_rows(run.examples, run.schema))
+
+
+def _manifest(run: Run, calibration: Calibration) -> Manifest:
+    return Manifest(
+        kind="finetuned",
+        name="newslean",
+        version=f"{datetime.now(UTC):%Y.%m.%d}-{run.version_key[:6]}",
+        schema=run.schema,
+        calibration=calibration,
+        splitter=splitter_version(),
+        max_length=run.finetuned.max_length,
+        context=run.finetuned.context,
+        base=describe_base(run.finetuned.base),
+        data=run.files.hashes,
+        code_version=__version__,
+        seed=run.seed,
+    )
+
+
 def publish(source: Path, path: Path, *, reports: Sequence[Path] = ()) -> Path:
     """Copy a finished model's files to its place, where the folder appears whole, its reports in ``evaluation/``."""
     manifest = read_manifest(source)
@@ -118,19 +123,28 @@ def publish(source: Path, path: Path, *, reports: Sequence[Path] = ()) -> Path:
     return path
 
 
-def _out_of_fold(run: Run, kind: str, fit: Callable[..., Logits]) -> Logits:
+def _baseline_out_of_fold(run: Run) -> Logits:
+    """Logits of every example from baselines that never saw its article: all folds at once, one a core."""
+    path = run.fits("baseline") / "folds.npz"
+    if not path.exists():
+        run.say(f"baseline: {max(run.assigned) + 1} folds")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_arrays(path, cross_fit(run.examples, run.assigned, run.schema, run.baseline, seed=run.seed))
+    return read_arrays(path)
+
+
+def _transformer_out_of_fold(run: Run) -> Logits:
     """Logits of every example from models that never saw its article, and the epochs of each fold's fit."""
-    assigned, parts, folder = np.array(run.assigned), [], run.fits(kind)
+    assigned, parts, folder = np.array(run.assigned), [], run.fits("transformer")
     folder.mkdir(parents=True, exist_ok=True)
     for k in range(int(assigned.max()) + 1):
         path = folder / f"fold-{k}.npz"
         if not path.exists():
-            run.say(f"{kind}, fold {k}: held out {int((assigned == k).sum()):,} of {len(assigned):,} sentences")
+            run.say(f"transformer, fold {k}: held out {int((assigned == k).sum()):,} of {len(assigned):,} sentences")
             training = [e for e, fold in zip(run.examples, assigned, strict=True) if fold != k]
             held_out = [e for e, fold in zip(run.examples, assigned, strict=True) if fold == k]
-            _write_arrays(path, fit(run, training, held_out, folder / f"checkpoints-{k}"))
-        with np.load(path) as arrays:
-            parts.append(dict(arrays))
+            write_arrays(path, _fit_fold(run, training, held_out, folder / f"checkpoints-{k}"))
+        parts.append(read_arrays(path))
     result = {name: np.zeros((len(assigned), parts[0][name].shape[1]), np.float32) for name in run.schema.names}
     for k, part in enumerate(parts):
         for name, values in result.items():
@@ -138,12 +152,7 @@ def _out_of_fold(run: Run, kind: str, fit: Callable[..., Logits]) -> Logits:
     return {**result, "epochs": np.array([part["epochs"] for part in parts])}
 
 
-def _fit_baseline_fold(run: Run, training: list[Example], held_out: list[Example], _: Path) -> Logits:
-    baseline = fit_baseline(training, run.schema, run.baseline, seed=run.seed)
-    return {**baseline.logits([e.text for e in held_out], [""] * len(held_out)), "epochs": np.array(0)}
-
-
-def _fit_transformer_fold(run: Run, training: list[Example], held_out: list[Example], folder: Path) -> Logits:
+def _fit_fold(run: Run, training: list[Example], held_out: list[Example], folder: Path) -> Logits:
     training, validation = hold_out(training, share=VALIDATION_SHARE, seed=run.seed)
     params, schema = run.finetuned, run.schema
     fit = finetune(training, validation, schema, params, seed=run.seed, folder=folder, progress=run.progress)
@@ -172,9 +181,8 @@ def _fit_final(run: Run, *, epochs: int) -> Logits:
         export.export_onnx(fit.network, partial)
         os.replace(partial, run.staging / FLOAT_GRAPH)
         write_file(run.staging / "tokenizer.json", fit.tokenizer.to_str())
-        _write_arrays(done, reference)
-    with np.load(done) as arrays:
-        return dict(arrays)
+        write_arrays(done, reference)
+    return read_arrays(done)
 
 
 def _choose_graph(run: Run, manifest: Manifest, reference: Logits) -> Report:
@@ -205,14 +213,13 @@ def _publish_baseline(run: Run, manifest: Manifest, logits: Logits) -> Path:
     folder = run.fits("baseline") / "model"
     folder.mkdir(parents=True, exist_ok=True)
     fit_baseline(run.examples, run.schema, run.baseline, seed=run.seed).save(folder)
-    calibration = calibrate(logits, [e.labels for e in run.examples], run.schema)
     write_manifest(
         folder,
         replace(
             manifest,
             kind="baseline",
             name="newslean-baseline",
-            calibration=calibration,
+            calibration=_calibrate(run, logits),
             context="none",
             base={},
             files=dict.fromkeys(("weights.safetensors", "vocabulary.json"), ""),
@@ -224,9 +231,3 @@ def _publish_baseline(run: Run, manifest: Manifest, logits: Logits) -> Path:
 def _write_card(run: Run, manifest: Manifest, report: Report) -> None:
     write_file(run.staging / "README.md", render_card(manifest, report, run.examples, run.finetuned))
     write_manifest(run.staging, manifest)
-
-
-def _write_arrays(path: Path, arrays: Logits) -> None:
-    buffer = BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for options
-    write_file(path, buffer.getvalue())

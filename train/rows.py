@@ -24,7 +24,7 @@ MAX_LINE = 1 << 24
 
 KINDS = ("title", "body", "list", "question", "quote", "boilerplate")
 
-_TEXTS = ("group", "source", "before", "kind", "split", "reason")
+_TEXTS = ("group", "source", "before", "kind", "split", "sample", "reason")
 _FLAGS = ("title", "furniture")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 # JSON can spell half of a surrogate pair, which no UTF-8 file can hold.

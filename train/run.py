@@ -7,18 +7,23 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from newslean.errors import DataError
+from newslean.files import sha256
 from newslean.schema import Schema
 from newslean.splitting import splitter_version
 from train.folds import assign_folds
 from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
 
-CODE = {"baseline": ("baseline.py", "folds.py"), "transformer": ("network.py", "finetune.py", "batches.py", "folds.py")}
-"""Modules whose change makes the fits of a kind of model void."""
+CODE = {
+    "baseline": ("baseline.py", "folds.py"),
+    "transformer": ("network.py", "finetune.py", "batches.py", "folds.py"),
+    "calibration": ("calibrate.py", "export.py"),
+}
+"""Modules whose change makes the fits of a kind of model, or what is made of them, void."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,15 @@ class Run:
 
     def fit_key(self, kind: str) -> str:
         """Hash of what the fits of a kind of model hang on beside the data: parameters and code."""
-        code = [hashlib.sha256(Path(__file__).with_name(name).read_bytes()).hexdigest() for name in CODE[kind]]
-        return digest([asdict(self.baseline if kind == "baseline" else self.finetuned), code])
+        return digest([asdict(self.baseline if kind == "baseline" else self.finetuned), code_hashes(kind)])
 
     @property
     def version_key(self) -> str:
         """Hash of all that the model hangs on, for its version."""
-        return digest([self.key, self.fit_key("baseline"), self.fit_key("transformer")])
+        samples = [e.sample for e in self.examples]
+        return digest(
+            [self.key, samples, self.fit_key("baseline"), self.fit_key("transformer"), code_hashes("calibration")]
+        )
 
     @property
     def place(self) -> Path:
@@ -87,6 +94,15 @@ class Run:
     def staging(self) -> Path:
         """Model folder before it is whole."""
         return self.fits("transformer") / "model"
+
+
+@cache
+def code_hashes(kind: str) -> list[str]:
+    """Hash the modules that a kind of fit hangs on.
+
+    Once a process: a module that is edited while a run goes must not send its stages to another folder.
+    """
+    return [sha256(Path(__file__).with_name(name)) for name in CODE[kind]]
 
 
 def digest(value: object) -> str:

@@ -4,7 +4,7 @@ import pytest
 from newslean.manifest import Calibration
 from newslean.schema import Labels, Schema
 from newslean.tagger import Logits, decide, probabilities
-from train.calibrate import _threshold, calibrate, mean_macro_f1, one_hot
+from train.calibrate import MIN_NATURAL, _threshold, calibrate, mean_macro_f1, natural_rows, one_hot
 from train.labels import Example
 
 N = 4000
@@ -35,6 +35,31 @@ def test_with_true_probabilities_there_is_little_to_decide(schema: Schema):
     found = calibrate(*sample(schema, scale=1.0), schema)
     assert all(0.2 <= threshold <= 0.6 for threshold in found.thresholds["topic"].values())
     assert 0 <= found.min_confidence["mood"] <= 0.6
+
+
+@pytest.mark.parametrize("odd", [{"sample": "picked"}, {"source": "authored"}])
+def test_what_was_picked_or_invented_is_not_natural(schema: Schema, odd: dict[str, str]):
+    def examples(count: int) -> list[Example]:
+        kinds = [{"source": "user", **(odd if n % 2 else {})} for n in range(count)]
+        labels = [{"topic": []} if n % 4 else {"topic": [], "mood": "flat"} for n in range(count)]
+        return [
+            Example("d", n, "t", title=False, group="d", labels=given, **kind)
+            for n, (kind, given) in enumerate(zip(kinds, labels, strict=True))
+        ]
+
+    found = natural_rows(examples(2 * MIN_NATURAL), schema)
+    assert found["topic"].tolist() == [n % 2 == 0 for n in range(2 * MIN_NATURAL)]
+    assert found["mood"].all()  # only half of the natural ones have it: too few to go by
+    assert natural_rows(examples(2 * MIN_NATURAL - 2), schema)["topic"].all()
+
+
+def test_the_temperature_is_that_of_the_natural_rows(schema: Schema):
+    logits, gold = sample(schema, scale=1.0)
+    mixed = {name: np.concatenate([values * 3, values]) for name, values in logits.items()}
+    natural = {name: np.arange(2 * N) < N for name in schema.names}
+    found = calibrate(mixed, [*gold, *gold], schema, natural=natural)
+    assert found.temperature["mood"] == pytest.approx(3.0, rel=0.1)
+    assert found.temperature["topic"] == pytest.approx(3.0, rel=0.1)
 
 
 @pytest.mark.parametrize("edge", [0.2, 0.5, 0.75])

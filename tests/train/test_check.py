@@ -113,6 +113,15 @@ def test_labels_must_follow_from_the_coders(tmp_path: Path, bad: dict[str, Any],
     check(tmp_path, bad | {"source": "user"})  # whose coders need not have seen every row
 
 
+def test_a_dispute_may_be_left_open_by_labels_without_the_dimension(tmp_path: Path) -> None:
+    coders = {"a": labels("closing"), "b": labels("none")}
+    open_row = {key: value for key, value in labels("none").items() if key != "stance"}
+    assert check(tmp_path, disputed(coders=coders, labels=open_row))
+    agreed = {"a": labels("none"), "b": labels("none")}
+    with pytest.raises(DataError, match="expected labels as coded"):
+        check(tmp_path, disputed(coders=agreed, labels=open_row))
+
+
 def test_an_undisputed_dimension_needs_no_adjudication(tmp_path: Path) -> None:
     a, b = labels("closing", "chips"), labels("none", "chips")
     settled = {"stance": "none"}
