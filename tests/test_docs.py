@@ -48,6 +48,8 @@ def test_the_options_in_the_readme_exist():
             (trainer.main, []),
             (trainer.main, ["evaluate"]),
             (trainer.main, ["tune"]),
+            (trainer.main, ["experiment"]),
+            (trainer.main, ["behaviour"]),
             (trainer.main, ["labels", "check"]),
         )
     )

@@ -1,0 +1,102 @@
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from newslean.errors import DataError
+from newslean.schema import Schema
+from train.baseline import fit_baseline
+from train.experiment import Setting, run_experiment
+from train.params import BaselineParams, FinetuneParams, change_params
+
+BASELINE = BaselineParams(word_ngrams=1, char_ngrams=3)
+
+
+@pytest.fixture
+def run(trained: SimpleNamespace, schema: Schema, tmp_path: Path):
+    lines: list[str] = []
+
+    def run(name: str, setting: Setting, *, against: str = "") -> tuple[str, list[str]]:
+        lines.clear()
+        files = trained.run.files
+        return run_experiment(
+            setting, files, schema, name=name, against=against, work=tmp_path, say=lines.append
+        ), lines
+
+    return run
+
+
+def test_it_says_what_scikit_learn_says(run, trained: SimpleNamespace, schema: Schema):
+    table, _ = run("start", Setting(BASELINE, "test", seeds=1))
+    rows = trained.run.files.examples
+    training = [e for e in rows if e.split != "test" and e.source != "seed"]
+    held_out = [e for e in rows if e.split == "test"]
+    logits = fit_baseline(training, schema, BASELINE, seed=0).logits([e.text for e in held_out], [""] * len(held_out))
+    gold = np.array([[label in e.labels["topic"] for label in schema["topic"].labels] for e in held_out])
+    expected = f1_score(gold, logits["topic"] > 0, average="macro", zero_division=0)
+    assert f"| topic | {expected:.3f} | {expected:.3f}" in table
+    assert [line.split(" | ")[0] for line in table.splitlines()] == ["| start", "| ---", "| topic", "| mood"]
+
+
+def test_seeds_sources_and_share_decide_what_is_trained_on(run):
+    _, lines = run("all", Setting(BASELINE, "test", seeds=2))
+    assert lines == ["all, seed 0: 36 sentences to train on", "all, seed 1: 36 sentences to train on"]
+    assert run("half", Setting(BASELINE, "test", share=0.5, seeds=1))[1] == ["half, seed 0: 18 sentences to train on"]
+    _, lines = run("seeds", Setting(BASELINE, "test", sources=["seed"], seeds=1))
+    assert lines == ["seeds, seed 0: 12 sentences to train on"]
+
+
+def test_what_is_fitted_is_not_fitted_again(run):
+    first, lines = run("start", Setting(BASELINE, "test", seeds=1))
+    assert len(lines) == 1
+    assert run("start", Setting(BASELINE, "test", seeds=1)) == (first, [])
+    more, lines = run("start", Setting(BASELINE, "test", seeds=2))
+    assert lines == ["start, seed 1: 36 sentences to train on"]
+    assert more != first
+
+
+def test_a_name_stands_for_one_setting(run):
+    run("start", Setting(BASELINE, "test", seeds=1))
+    with pytest.raises(DataError, match="found other params"):
+        run("start", Setting(replace(BASELINE, C=9.0), "test", seeds=1))
+
+
+def test_the_difference_from_itself_is_zero(run):
+    run("start", Setting(BASELINE, "test", seeds=1))
+    table, _ = run("same", Setting(BASELINE, "test", seeds=1), against="start")
+    assert "minus start" in table
+    assert len(re.findall(r"\| 0\.000( \(0\.000 to 0\.000\))? \|", table)) == 2
+    with pytest.raises(DataError, match="experiment of that name"):
+        run("again", Setting(BASELINE, "test", seeds=1), against="nothing")
+
+
+def test_a_network_too(run, trained: SimpleNamespace):
+    params = replace(trained.run.finetuned, epochs=1)
+    table, lines = run("network", Setting(params, "test", seeds=1))
+    assert len(lines) == 1
+    assert re.search(r"\| mood \| [01]\.\d{3} \|", table)
+
+
+def test_nothing_to_measure_on(run):
+    with pytest.raises(DataError, match="--on-split"):
+        run("start", Setting(BASELINE, "dev"))
+    with pytest.raises(DataError, match="--source"):
+        run("start", Setting(BASELINE, "test", sources=["real"]))
+
+
+def test_parameters_are_changed_by_name():
+    params = FinetuneParams()
+    changed = change_params(params, ["learning_rate=3e-5", "context=before", "freeze_embeddings=false"])
+    assert changed == replace(params, learning_rate=3e-5, context="before", freeze_embeddings=False)
+    for wrong, message in (
+        ("epochs", "NAME=VALUE"),
+        ("epoch=3", "'epoch'"),
+        ("epochs=many", "expected int"),
+        ("epochs=0", "1 or more"),
+    ):
+        with pytest.raises(DataError, match=message):
+            change_params(params, [wrong])

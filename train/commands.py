@@ -1,0 +1,140 @@
+"""The commands beside the training itself: check labels, search, experiment, measure.
+
+Parse, call, print. Import torch only when one needs it.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from newslean.errors import DataError
+from train.options import ROOT, data_options, label_paths, load_taggers, quiet_libraries, read_labels, tell_skipped
+
+CASES = ROOT / "tests" / "data" / "behaviour.jsonl"
+
+
+@click.group("labels")
+def labels_group() -> None:
+    """Look after the labels."""
+
+
+@labels_group.command("check")
+@data_options
+@click.option("--json", "as_json", is_flag=True, help="Print data instead of a report.")
+def check(labels: Any, schema: Any, texts: Any, seed: int, as_json: bool) -> None:
+    """Validate every row; print counts and the coders' agreement."""
+    import json
+
+    from newslean.schema import read_schema
+    from train.check import check_labels, render_check
+
+    paths, path = label_paths(labels, schema)
+    result = check_labels(paths, read_schema(path), texts=texts, seed=seed)
+    click.echo(json.dumps(result, indent=1) if as_json else render_check(result))
+
+
+@click.command()
+@data_options
+@click.argument("kind", type=click.Choice(["baseline", "finetuned"]))
+@click.option("--trials", default=20, show_default=True, type=click.IntRange(1), help="Trials, old ones included.")
+@click.option("--folds", default=3, show_default=True, type=click.IntRange(2), help="Folds to choose by.")
+@click.option("--on-split", default="", help="Choose by the rows with this split instead of by folds.")
+@click.option("--max-epochs", type=click.IntRange(1), help="Fewer epochs while searching.")
+@click.option("--work", default=ROOT / "work" / "studies", type=click.Path(path_type=Path), help="Where studies lie.")
+def tune(kind: str, trials: int, folds: int, on_split: str, max_epochs: int | None, work: Path, **data: Any) -> None:
+    """Search for the best parameters; they are kept in train/params."""
+    seed = data.pop("seed")
+    files, schema = read_labels(**data)
+    from train.tuning import tune_params
+
+    quiet_libraries()
+    lines = tune_params(
+        kind,
+        files,
+        schema,
+        trials=trials,
+        folds=folds,
+        on_split=on_split,
+        max_epochs=max_epochs,
+        seed=seed,
+        folder=work,
+        progress=sys.stderr.isatty(),
+    )
+    click.echo("\n".join(lines))
+
+
+@click.command()
+@data_options
+@click.argument("kind", type=click.Choice(["baseline", "finetuned"]))
+@click.option("--name", required=True, help="Of the experiment; --against takes it.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a parameter; may be given again.")
+@click.option("--source", multiple=True, help="Train on rows of these sources only.  [default: all but the seeds]")
+@click.option(
+    "--share", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Of articles."
+)
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="How many, from --seed on.")
+@click.option("--on-split", required=True, help="Measure on the rows with this split.")
+@click.option("--against", default="", help="Name of an experiment to compare with.")
+@click.option("--work", default=ROOT / "work" / "experiments", type=click.Path(path_type=Path), help="Where fits lie.")
+def experiment(kind: str, changes: Any, labels: Any, schema: Any, texts: Any, work: Path, **options: Any) -> None:
+    """Fit one setting with several seeds and measure it on rows set aside."""
+    from train.experiment import Setting, run_experiment
+    from train.params import BaselineParams, FinetuneParams, change_params, read_params
+
+    params = change_params(read_params(BaselineParams if kind == "baseline" else FinetuneParams), changes)
+    files, label_set = read_labels(labels, schema, texts)
+    quiet_libraries()
+    name, against, source = options.pop("name"), options.pop("against"), options.pop("source")
+    setting = Setting(params=params, sources=source, **options)
+    say = lambda line: click.echo(line, err=True)  # noqa: E731 - a one-line closure
+    click.echo(run_experiment(setting, files, label_set, name=name, against=against, work=work, say=say))
+
+
+@click.command()
+@click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
+@click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash.")
+@click.option("--on", required=True, type=click.Path(path_type=Path), multiple=True, help="Labelled file to score.")
+@click.option("--model", default=(ROOT / "models" / "current",), multiple=True, type=click.Path(path_type=Path))
+@click.option("--split", default="", help="Only the rows with this split.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for report.json, report.md and the plots.")
+def evaluate(on: Any, model: Any, split: str, out: Path | None, seed: int, texts: Any) -> None:
+    """Score labelled files with stored models and print the full report."""
+    from train.assess import tag_examples
+    from train.evaluate import evaluate as measure
+    from train.evaluate import render_report, write_report
+    from train.labels import read_examples
+
+    taggers, schema = load_taggers(model)
+    files = read_examples(on, schema, texts=texts)
+    tell_skipped(files.skipped)
+    examples = [e for e in files.examples if split in ("", e.split)]
+    if not examples:
+        where = f" with split {split!r}" if split else ""
+        raise DataError(f"{on[0]}: expected labelled sentences{where} whose text is at hand; found none. See --texts.")
+    found = [tag_examples(name, tagger, examples) for name, tagger in taggers.items()]
+    report = measure(schema, examples, found, seed=seed)
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        write_report(report, examples, found, schema, out)
+    click.echo(render_report(report))
+
+
+@click.command()
+@click.option("--on", default=CASES, show_default=True, type=click.Path(path_type=Path), help="File of cases.")
+@click.option("--model", default=(ROOT / "models" / "current",), multiple=True, type=click.Path(path_type=Path))
+@click.option("--failed", is_flag=True, help="List the cases that fail.")
+def behaviour(on: Path, model: Any, failed: bool) -> None:
+    """Count the behaviour cases that stored models pass, per capability."""
+    from train.behaviour import pass_rates, read_cases, render_rates
+
+    taggers, schema = load_taggers(model)
+    report = pass_rates(read_cases(on, schema), taggers)
+    click.echo(render_rates(report))
+    for name, found in report.items() if failed else ():
+        for case in found["failed"]:
+            click.echo(
+                f"{name}: {case['id']}: expected {case['expected']}; found {case['found']} "
+                f"({case['rule']}): {case['text']}"
+            )

@@ -1,0 +1,189 @@
+"""``python -m train experiment``: one setting, several seeds, measured on rows set aside.
+
+Knows label files, parameters and both kinds of models. The answers of every
+fit are kept under the experiment's name, so that it goes on after a kill and
+others can be compared with it.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from newslean.errors import DataError
+from newslean.files import write_file
+from newslean.schema import Dimension, Schema
+from newslean.tagger import Logits
+from train import metrics
+from train.arrays import read_arrays, write_arrays
+from train.baseline import fit_baseline
+from train.calibrate import hard_labels, one_hot
+from train.finetune import finetune, predict_logits
+from train.folds import SEED_SOURCE
+from train.labels import Example, LabelFiles
+from train.params import BaselineParams, FinetuneParams
+from train.run import code_hashes, digest
+
+REPLICATES = 2000
+"""Of the bootstrap over articles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an experiment fits.
+
+    Attributes
+    ----------
+    params : BaselineParams or FinetuneParams
+        All epochs are run: nothing is left to early stopping.
+    on_split : str
+        Split of the rows that are measured on.
+    sources : sequence of str
+        Sources of the rows to train on; none for all but the seed articles, which are test data.
+    share : float
+        Share of the articles to train on, drawn anew by each seed.
+    seed, seeds : int
+        First seed, and how many.
+    """
+
+    params: BaselineParams | FinetuneParams
+    on_split: str
+    sources: Sequence[str] = ()
+    share: float = 1.0
+    seed: int = 0
+    seeds: int = 3
+
+
+def run_experiment(
+    setting: Setting,
+    files: LabelFiles,
+    schema: Schema,
+    *,
+    name: str,
+    against: str = "",
+    work: Path,
+    say: Callable[[str], None],
+) -> str:
+    """Fit with every seed, and render macro-F1 without calibration.
+
+    Returns
+    -------
+    str
+        A Markdown table: per dimension each seed's macro-F1, their mean with its interval over articles, and
+        the difference from the experiment ``against``.
+
+    Raises
+    ------
+    DataError
+        If there are no rows to train or measure on, or the name holds another setting or other rows.
+    """
+    training, held_out = _rows(setting, files)
+    place, rows = work / name, digest([[e.doc, e.n, e.text, e.labels] for e in held_out])
+    kind = "baseline" if isinstance(setting.params, BaselineParams) else "transformer"
+    described = {
+        **asdict(replace(setting, seed=0, seeds=0)),
+        "measured_on": rows,
+        "trained_on": digest([[e.doc, e.n, e.text, e.before, e.article_title, e.labels] for e in training]),
+        "code": digest(code_hashes(kind)),
+    }
+    _claim(place / "setting.json", json.loads(json.dumps(described)))
+    found = []
+    for seed in range(setting.seed, setting.seed + setting.seeds):
+        path = place / f"seed-{seed}.npz"
+        if not path.exists():
+            chosen = _thinned(training, setting.share, seed)
+            say(f"{name}, seed {seed}: {len(chosen):,} sentences to train on")
+            write_arrays(
+                path, _fit(setting.params, chosen, held_out, schema, seed=seed, folder=place / f"checkpoints-{seed}")
+            )
+        found.append(read_arrays(path))
+    other = _others(work / against, rows) if against else []
+    lines = [f"| {name} | seeds | mean (95 % interval) | {f'minus {against} |' if against else ''}".rstrip()]
+    lines.append("| --- |" + " --- |" * (3 if against else 2))
+    return "\n".join([*lines, *(_line(d, found, other, held_out, setting.seed) for d in schema.dimensions)])
+
+
+def _rows(setting: Setting, files: LabelFiles) -> tuple[list[Example], list[Example]]:
+    rows = [e for e in files.examples if e.split in ("", "train")]
+    training = [e for e in rows if (e.source in setting.sources if setting.sources else e.source != SEED_SOURCE)]
+    known = {e.text for e in rows}  # of all sources, so that experiments are measured on the same rows
+    held_out = [e for e in files.examples if e.split == setting.on_split and e.text not in known]
+    for rows, option in ((training, "--source"), (held_out, "--on-split")):
+        if not rows:
+            raise DataError(f"{option}: expected rows of that kind whose text is at hand; found none. See --texts.")
+    return training, held_out
+
+
+def _thinned(examples: Sequence[Example], share: float, seed: int) -> list[Example]:
+    groups = np.array(sorted({e.group for e in examples}))
+    kept = set(np.random.default_rng(seed).permutation(groups)[: max(1, round(share * len(groups)))].tolist())
+    return [e for e in examples if e.group in kept]
+
+
+def _fit(
+    params: BaselineParams | FinetuneParams,
+    training: list[Example],
+    held_out: list[Example],
+    schema: Schema,
+    *,
+    seed: int,
+    folder: Path,
+) -> Logits:
+    if isinstance(params, BaselineParams):
+        baseline = fit_baseline(training, schema, params, seed=seed)
+        return baseline.logits([e.text for e in held_out], [""] * len(held_out))
+    return predict_logits(finetune(training, [], schema, params, seed=seed, folder=folder), held_out, schema, params)
+
+
+def _claim(path: Path, setting: dict[str, Any]) -> None:
+    """Keep what a name stands for; refuse to mix two experiments under one."""
+    if path.exists():
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if changed := [key for key, value in setting.items() if known.get(key) != value]:
+            raise DataError(f"{path}: expected the setting of that name; found other {', '.join(changed)}. Name anew.")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, json.dumps(setting, indent=1))
+
+
+def _others(place: Path, rows: str) -> list[Logits]:
+    path = place / "setting.json"
+    if not path.exists():
+        raise DataError(f"--against {place.name}: expected an experiment of that name in {place.parent}; found none.")
+    if json.loads(path.read_text(encoding="utf-8"))["measured_on"] != rows:
+        raise DataError(f"--against {place.name}: expected the same rows measured on; found others. Run it again.")
+    fits = [read_arrays(path) for path in sorted(place.glob("seed-*.npz"))]
+    if not fits:
+        raise DataError(f"--against {place.name}: expected at least one finished seed; found none. Run it first.")
+    return fits
+
+
+def _line(d: Dimension, found: list[Logits], other: list[Logits], held_out: list[Example], seed: int) -> str:
+    rows = [n for n, e in enumerate(held_out) if d.name in e.labels]
+    groups = [held_out[n].group for n in rows]
+    gold = one_hot(d, [held_out[n].labels[d.name] for n in rows])
+    weights = metrics.resampling_weights(len({*groups}), seed=seed, replicates=REPLICATES)
+
+    def scores(logits: list[Logits]) -> tuple[list[float], Any]:
+        """Macro-F1 of each seed, and of the mean seed in each replicate."""
+        counts = [metrics.count(gold, hard_labels(d, one[d.name][rows]), groups) for one in logits]
+        whole = [float(c.weighted(np.ones(len(c.total))).macro_f1()) for c in counts]
+        return whole, None if weights is None else np.mean([c.weighted(weights).macro_f1() for c in counts], axis=0)
+
+    values, drawn = scores(found)
+    cells = [", ".join(f"{value:.3f}" for value in values), _cell(float(np.mean(values)), drawn)]
+    if other:
+        reference, resampled = scores(other)
+        difference = None if drawn is None else drawn - resampled
+        cells.append(_cell(float(np.mean(values) - np.mean(reference)), difference))
+    return f"| {d.name} | {' | '.join(cells)} |"
+
+
+def _cell(value: float, drawn: Any) -> str:
+    if drawn is None:
+        return f"{value:.3f}"
+    low, high = metrics.interval(drawn)
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"

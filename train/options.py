@@ -1,0 +1,90 @@
+"""What the trainer's commands share: options, and reading what they name.
+
+Parses and reads; trains and measures nothing.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from newslean.errors import DataError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which labels are meant."""
+    for option in (
+        click.option("--seed", default=0, show_default=True, help="The one seed of every random choice."),
+        click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash."),
+        click.option("--schema", type=click.Path(path_type=Path), help="The label set.  [default: beside the labels]"),
+        click.option(
+            "--labels",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            help="Label files or folders; may be given again.  [default: labels]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def load_taggers(models: tuple[Path, ...]) -> tuple[dict[str, Any], Any]:
+    """Load models to compare, by name and version, and the schema that they share."""
+    from newslean.tagger import Tagger
+
+    taggers = [Tagger.load(path) for path in models]
+    schema = taggers[0].schema
+    if any(tagger.schema.dimensions != schema.dimensions for tagger in taggers):
+        raise DataError(
+            "--model: expected models of one schema to compare; found different ones. Score them one by one."
+        )
+    names = [f"{t.manifest.name} {t.manifest.version}" for t in taggers]
+    if len({*names}) < len(names):
+        raise DataError(f"--model: expected different models to compare; found {', '.join(names)}. Name each once.")
+    return dict(zip(names, taggers, strict=True)), schema
+
+
+def label_paths(labels: Any, schema: Path | None) -> tuple[list[Path], Path]:
+    """Say which label files are meant, and which label set: the one beside them, if none is named."""
+    paths = list(labels) or [ROOT / "labels"]
+    beside = [path / "schema.toml" for path in paths if (path / "schema.toml").is_file()]
+    return paths, schema or (beside[0] if beside else ROOT / "labels" / "schema.toml")
+
+
+def read_labels(labels: Any, schema: Path | None, texts: Any) -> tuple[Any, Any]:
+    """Read the label files that are meant, and their label set."""
+    from newslean.schema import read_schema
+    from train.labels import read_examples
+
+    paths, path = label_paths(labels, schema)
+    label_set = read_schema(path)
+    files = read_examples(paths, label_set, texts=texts)
+    tell_skipped(files.skipped)
+    return files, label_set
+
+
+def tell_skipped(skipped: int) -> None:
+    """Say how many rows are of no use, for want of their text."""
+    if skipped:
+        click.echo(f"{skipped:,} rows skipped: their text is not at hand (give it with --texts)", err=True)
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' own chatter and look-ups off the user's screen."""
+    import logging
+    import os
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import datasets
+    import optuna
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    for name in ("torch.onnx", "onnxscript", "root"):
+        logging.getLogger(name if name != "root" else None).setLevel(logging.ERROR)
