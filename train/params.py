@@ -5,6 +5,7 @@ Knows ``train/params/*.toml``; knows neither data nor models.
 
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,14 +81,38 @@ def read_params(kind: type[Params], path: str | Path | None = None) -> Params:
         raise DataError(
             f"{path}: expected hyperparameters as TOML; found {error}. Restore it, or run python -m train tune."
         ) from None
+    return _checked(kind, data, where=str(path))
+
+
+def change_params(params: Params, changes: Sequence[str]) -> Params:
+    """Change parameters by "name=value", the value as in TOML; a bare word is text.
+
+    Raises
+    ------
+    DataError
+        If one has no "=", no such name, or a value of another type.
+    """
+    data = asdict(params)
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals:
+            raise DataError(f"--set {change}: expected NAME=VALUE, epochs=4 say; found no '='.")
+        try:
+            data[name.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except ValueError:
+            data[name.strip()] = value
+    return _checked(type(params), data, where="--set")
+
+
+def _checked(kind: type[Params], data: dict[str, Any], *, where: str) -> Params:
     known: dict[str, Any] = {field.name: field.type for field in fields(kind)}
     faults = []
     for name, value in data.items():
         if name not in known:
-            faults.append(f"{path}: expected one of {', '.join(known)}; found {name!r}")
+            faults.append(f"{where}: expected one of {', '.join(known)}; found {name!r}")
         elif type(value) is not known[name] and not (known[name] is float and type(value) is int):
-            faults.append(f"{path}: {name}: expected {known[name].__name__}; found {value!r}")
-    faults = faults or [f"{path}: {fault}" for fault in _value_faults(kind(**data))]
+            faults.append(f"{where}: {name}: expected {known[name].__name__}; found {value!r}")
+    faults = faults or [f"{where}: {fault}" for fault in _value_faults(kind(**data))]
     if faults:
         raise DataError("\n".join(faults))
     return kind(**data)
