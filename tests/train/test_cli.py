@@ -160,3 +160,17 @@ def test_evaluate_wants_different_models(cli: Callable[..., tuple[int, str, str]
     code, _, err = cli("evaluate", "--on", labels(), "--model", trained.path, "--model", trained.path)
     assert code == 2
     assert "expected different models" in err
+
+
+def test_behaviour(cli: Callable[..., tuple[int, str, str]], trained: SimpleNamespace, tmp_path: Path):
+    case = {"id": "a", "capability": "rain", "rule": "plain", "before": "", "text": "Rain."}
+    cases = tmp_path / "cases.jsonl"
+    lines = [{**case, "labels": {"topic": []}}, {**case, "id": "b", "labels": {"topic": ["metals", "weather"]}}]
+    cases.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    code, out, _ = cli("behaviour", "--on", cases, "--model", trained.path, "--failed")
+    assert code == 0
+    assert "| rain | 2 | " in out
+    assert "(plain): Rain." in out  # at most one of the two can be right
+    code, out, err = cli("behaviour", "--on", tmp_path / "none.jsonl", "--model", trained.path)
+    assert (code, out) == (2, "")
+    assert "none.jsonl: expected a file" in err
