@@ -73,6 +73,14 @@ def test_a_file_without_cases(tmp_path: Path, schema: Schema):
         read_cases(write(tmp_path / "cases.jsonl"), schema)
 
 
+def test_the_shipped_model_passes_what_it_passed():
+    """The floor: `python -m train behaviour` gave 65 %, and 44 % for the worst capability."""
+    tagger = Tagger.load(ROOT / "models" / "current")
+    found = pass_rates(read_cases(SHIPPED, tagger.schema), {"shipped": tagger})["shipped"]["capabilities"]
+    assert found[ALL]["share"] >= 0.62
+    assert {name: count for name, count in found.items() if count["share"] < 0.40} == {}
+
+
 def test_the_shipped_cases_cover_what_they_should():
     cases = read_cases(SHIPPED, read_schema(ROOT / "labels" / "schema.toml"))
     assert len(cases) >= 300
