@@ -38,9 +38,8 @@ def agreement(
 ) -> dict[str, Any]:
     """Measure the agreement of coders per dimension and per label.
 
-    A ``multi`` dimension as a whole compares sets of labels; a label compares
-    "has it" with "has it not". Intervals are percentile bootstrap intervals
-    over groups (over units where fewer than two groups were coded twice).
+    A ``multi`` dimension as a whole compares sets of labels; a label compares "has it" with "has it not". Intervals
+    are percentile bootstrap intervals over groups (over units where fewer than two groups were coded twice).
 
     Parameters
     ----------
@@ -68,9 +67,7 @@ def agreement(
     Cohen's kappa (Cohen 1960), for more than two coders the mean over their pairs. Krippendorff's alpha for
     nominal data and any number of coders (Krippendorff 2011, "Computing Krippendorff's alpha-reliability").
     """
-    if coders is None:
-        coders = sorted({coder for row in rows for coder in row} - {ADJUDICATED})
-    names = [*coders]
+    names = [*coders] if coders is not None else sorted({coder for row in rows for coder in row} - {ADJUDICATED})
     dimensions = {}
     for d in schema.dimensions:
         values = [[_value(row.get(coder, {}).get(d.name), d) for row in rows] for coder in names]

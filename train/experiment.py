@@ -25,7 +25,7 @@ from train.finetune import finetune, predict_logits
 from train.folds import SEED_SOURCE
 from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
-from train.run import code_hashes, digest
+from train.run import code_hashes, digest, part_rows
 
 REPLICATES = 2000
 """Of the bootstrap over articles."""
@@ -107,10 +107,10 @@ def run_experiment(
 
 
 def _rows(setting: Setting, files: LabelFiles) -> tuple[list[Example], list[Example]]:
-    rows = [e for e in files.examples if e.split in ("", "train")]
-    training = [e for e in rows if (e.source in setting.sources if setting.sources else e.source != SEED_SOURCE)]
-    known = {e.text for e in rows}  # of all sources, so that experiments are measured on the same rows
-    held_out = [e for e in files.examples if e.split == setting.on_split and e.text not in known]
+    # Parted before sources are chosen, so that all experiments are measured on the same rows.
+    training, aside = part_rows(files.examples)
+    training = [e for e in training if (e.source in setting.sources if setting.sources else e.source != SEED_SOURCE)]
+    held_out = [e for e in aside if e.split == setting.on_split]
     for rows, option in ((training, "--source"), (held_out, "--on-split")):
         if not rows:
             raise DataError(f"{option}: expected rows of that kind whose text is at hand; found none. See --texts.")

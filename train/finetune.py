@@ -66,10 +66,9 @@ def finetune(
 ) -> Fit:
     """Fine-tune an encoder with one head per dimension.
 
-    With validation examples the best epoch's weights are kept and training
-    stops after ``params.patience`` epochs without a better one; without any it
-    runs all epochs. A run that was killed goes on from its last whole epoch
-    when called again with the same ``folder``.
+    With validation examples the best epoch's weights are kept and training stops after ``params.patience`` epochs
+    without a better one; without any it runs all epochs. A run that was killed goes on from its last whole epoch when
+    called again with the same ``folder``.
 
     Parameters
     ----------
@@ -86,20 +85,17 @@ def finetune(
     network, hf_tokenizer = _new_network(examples, schema, params)
     tokenizer = hf_tokenizer.backend_tokenizer
     data = to_dataset(examples, schema, tokenizer, params)
-    held_out = to_dataset(validation, schema, tokenizer, params) if validation else None
     steps = params.epochs * -(-len(data) // params.batch_size)
-    callbacks: list[TrainerCallback] = [_Report(on_epoch)] if on_epoch else []
-    if validation:
-        callbacks.append(EarlyStoppingCallback(early_stopping_patience=params.patience))
+    stopping = [EarlyStoppingCallback(early_stopping_patience=params.patience)] if validation else []
     trainer = Trainer(
         model=network,
         args=_arguments(params, seed, folder, validate=bool(validation), progress=progress),
         data_collator=Collator(hf_tokenizer.pad_token_id or 0, hf_tokenizer.padding_side),
         train_dataset=data,
-        eval_dataset=held_out,
+        eval_dataset=to_dataset(validation, schema, tokenizer, params) if validation else None,
         compute_metrics=lambda prediction: _score(prediction, validation, schema),
         optimizers=_optimizer(network, params, steps),
-        callbacks=callbacks,
+        callbacks=[*([_Report(on_epoch)] if on_epoch else []), *stopping],
     )
     trainer.remove_callback(PrinterCallback)
     _train(trainer, Path(folder))

@@ -63,10 +63,9 @@ def measure_dimension(
     """
     kept = [examples[n] for n in rows]
     answers = {p.name: [p.labels[n][dimension.name] for n in rows] for p in predictions}
-    scores = {p.name: [p.scores[n][dimension.name] for n in rows] for p in predictions}
+    probabilities = {p.name: _probabilities(p, dimension, rows) for p in predictions}
     gold = metrics.indicator(dimension, [example.labels[dimension.name] for example in kept])
     groups = np.asarray([example.group for example in kept], dtype=str)
-    articles = [len({*groups[column]}) for column in gold.T]
     result: Report = {
         "kind": dimension.kind,
         "labels": list(dimension.labels),
@@ -74,7 +73,9 @@ def measure_dimension(
         "sentences": len(kept),
         "articles": len({*groups}),
         "support": dict(zip(dimension.labels, gold.sum(axis=0), strict=True)),
-        "label_articles": dict(zip(dimension.labels, articles, strict=True)),
+        "label_articles": {
+            label: len({*groups[column]}) for label, column in zip(dimension.labels, gold.T, strict=True)
+        },
         "models": {},
         "differences": [],
         "agreement": _agreement(dimension, kept, answers),
@@ -87,16 +88,20 @@ def measure_dimension(
     for name, values in answers.items():
         predicted = metrics.indicator(dimension, values)
         counts = metrics.count(gold, predicted, groups)
-        probabilities = np.array([[row[label] for label in dimension.labels] for row in scores[name]], dtype=float)
         result["models"][name] = {
             **_measure_answers(dimension, counts, weights),
             "sources": _measure_sources(gold, predicted, [example.source for example in kept]),
             "confusion": _confusion(dimension, gold, predicted),
-            **_measure_scores(dimension, gold, predicted, probabilities),
+            **_measure_scores(dimension, gold, predicted, probabilities[name]),
         }
         macros[name] = None if weights is None else counts.weighted(weights).macro_f1()
     result["differences"] = [_difference(result["models"], macros, next(iter(macros)), name) for name in [*macros][1:]]
     return result
+
+
+def _probabilities(predictions: Predictions, dimension: Dimension, rows: Sequence[int]) -> metrics.Floats:
+    found = [predictions.scores[n][dimension.name] for n in rows]
+    return np.array([[row[label] for label in dimension.labels] for row in found], dtype=float)
 
 
 def _notes(result: Report) -> list[str]:

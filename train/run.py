@@ -5,7 +5,7 @@ Knows inputs and paths; does no work.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -43,14 +43,13 @@ class Run:
 
     @cached_property
     def examples(self) -> list[Example]:
-        """Rows to train on: all but those that a file sets aside as dev or test."""
-        return [e for e in self.files.examples if e.split in ("", "train")]
+        """Rows to train on."""
+        return part_rows(self.files.examples)[0]
 
     @cached_property
     def held_out(self) -> list[Example]:
-        """Rows that a file sets aside, less those whose text stands among the examples too."""
-        known = {e.text for e in self.examples}
-        return [e for e in self.files.examples if e.split not in ("", "train") and e.text not in known]
+        """Rows that are only measured."""
+        return part_rows(self.files.examples)[1]
 
     @cached_property
     def assigned(self) -> list[int]:
@@ -103,6 +102,13 @@ def code_hashes(kind: str) -> list[str]:
     Once a process: a module that is edited while a run goes must not send its stages to another folder.
     """
     return [sha256(Path(__file__).with_name(name)) for name in CODE[kind]]
+
+
+def part_rows(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    """Part rows to train on from those that a file sets aside, less those whose text stands among the former too."""
+    training = [e for e in examples if e.split in ("", "train")]
+    known = {e.text for e in training}
+    return training, [e for e in examples if e.split not in ("", "train") and e.text not in known]
 
 
 def digest(value: object) -> str:

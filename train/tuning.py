@@ -12,7 +12,7 @@ from newslean.schema import Schema
 from train.folds import SEED_SOURCE
 from train.labels import LabelFiles
 from train.params import BaselineParams, FinetuneParams, params_path, read_params, write_params
-from train.run import digest
+from train.run import digest, part_rows
 from train.search import Part, parts_of, search
 
 
@@ -66,10 +66,8 @@ def tune_params(
 
 def _parts(files: LabelFiles, *, folds: int, on_split: str, seed: int) -> list[Part]:
     """Cut what a search may see into parts to train on and to choose by."""
-    rows = [e for e in files.examples if e.source != SEED_SOURCE]
-    training = [e for e in rows if e.split in ("", "train")]
-    known = {e.text for e in training}
-    chosen = [e for e in rows if on_split and e.split == on_split and e.text not in known]
+    training, aside = part_rows([e for e in files.examples if e.source != SEED_SOURCE])
+    chosen = [e for e in aside if on_split and e.split == on_split]
     if on_split and not chosen:
         raise DataError(
             f"--on-split: expected rows with split {on_split!r}; found none. Name another, or leave it out."
