@@ -11,7 +11,7 @@ import click
 
 from newslean.errors import NewsleanError
 from train import commands
-from train.options import ROOT, data_options, quiet_libraries, read_labels
+from train.options import ROOT, data_options, find_grammar, quiet_libraries, read_labels
 
 
 @click.group(invoke_without_command=True)
@@ -20,6 +20,12 @@ from train.options import ROOT, data_options, quiet_libraries, read_labels
 @click.option("--work", default=ROOT / "work", type=click.Path(path_type=Path), help="Where stages leave results.")
 @click.option("--params", type=click.Path(path_type=Path), help="Folder of baseline.toml and finetuned.toml.")
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2), help="Folds, articles kept whole.")
+@click.option(
+    "--share",
+    multiple=True,
+    metavar="[PATTERN=]SHARE",
+    help="Of articles, or of those so named, to train the transformer on; may be given again.",
+)
 @click.option("--promote/--no-promote", default=True, show_default=True, help="Make it models/current.")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
@@ -35,13 +41,23 @@ def main(context: click.Context, /, **options: Any) -> None:
 
 
 def _train(
-    *, labels: Any, schema: Any, texts: Any, seed: int, models: Path, work: Path, params: Any, folds: int, promote: bool
+    *,
+    labels: Any,
+    schema: Any,
+    texts: Any,
+    seed: int,
+    models: Path,
+    work: Path,
+    params: Any,
+    folds: int,
+    share: Any,
+    promote: bool,
 ) -> None:
     files, label_set = read_labels(labels, schema, texts)
     from train.params import BaselineParams, FinetuneParams, read_params
     from train.pipeline import train
     from train.promotion import promote_model, update_readme
-    from train.run import Run
+    from train.run import Run, read_shares
 
     quiet_libraries()
     folder = params or Path(__file__).parent / "params"
@@ -56,6 +72,8 @@ def _train(
         models=models,
         say=lambda line: click.echo(line, err=True),
         progress=sys.stderr.isatty(),
+        grammar=find_grammar(labels, label_set),
+        shares=read_shares(share),
     )
     path, report = train(run)
     if promote:

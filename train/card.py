@@ -30,9 +30,22 @@ PARTS = {
 
 
 def render_card(
-    manifest: Manifest, report: Mapping[str, Any], examples: Sequence[Example], params: FinetuneParams
+    manifest: Manifest,
+    report: Mapping[str, Any],
+    examples: Sequence[Example],
+    params: FinetuneParams,
+    *,
+    grammar: bool = False,
 ) -> str:
-    """Write the model card as Markdown."""
+    """Write the model card as Markdown.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+        What the transformer was trained on.
+    grammar : bool
+        Whether the labels came with a grammar.
+    """
     lines = [f"# {manifest.name} {manifest.version}", ""]
     lines += [
         f"Tags sentences with {', '.join(d.name for d in manifest.schema.dimensions)}. One encoder "
@@ -50,6 +63,11 @@ def render_card(
     for source, count in Counter(e.source for e in examples).most_common():
         groups = len({e.group for e in examples if e.source == source})
         lines.append(f"- {source}: {count:,} sentences of {groups:,} articles ({SOURCES.get(source, 'as labelled')})")
+    if grammar and (params.warm_sentences or params.mixed_sentences):
+        lines.append(
+            f"- a grammar of invented comparisons: {params.warm_sentences:,} draws before all others, "
+            f"{params.mixed_sentences:,} among them"
+        )
     lines += ["", "Files and their SHA-256 stand in `manifest.json`.", "", "## Measured", ""]
     for part, found in report.items():
         lines += [f"{PARTS.get(part, part)}:", "", readme_table(found), ""]

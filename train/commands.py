@@ -10,7 +10,16 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
-from train.options import ROOT, data_options, label_paths, load_taggers, quiet_libraries, read_labels, tell_skipped
+from train.options import (
+    ROOT,
+    data_options,
+    find_grammar,
+    label_paths,
+    load_taggers,
+    quiet_libraries,
+    read_labels,
+    tell_skipped,
+)
 
 CASES = ROOT / "tests" / "data" / "behaviour.jsonl"
 
@@ -72,7 +81,7 @@ def tune(kind: str, trials: int, folds: int, on_split: str, max_epochs: int | No
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="Change a parameter; may be given again.")
 @click.option("--source", multiple=True, help="Train on rows of these sources only.  [default: all but the seeds]")
 @click.option(
-    "--share", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Of articles."
+    "--share", multiple=True, metavar="[PATTERN=]SHARE", help="Of articles, or of those so named; may be given again."
 )
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="How many, from --seed on.")
 @click.option("--on-split", required=True, help="Measure on the rows with this split.")
@@ -82,14 +91,16 @@ def experiment(kind: str, changes: Any, labels: Any, schema: Any, texts: Any, wo
     """Fit one setting with several seeds and measure it on rows set aside."""
     from train.experiment import Setting, run_experiment
     from train.params import BaselineParams, FinetuneParams, change_params, read_params
+    from train.run import read_shares
 
     params = change_params(read_params(BaselineParams if kind == "baseline" else FinetuneParams), changes)
     files, label_set = read_labels(labels, schema, texts)
     quiet_libraries()
     name, against, source = options.pop("name"), options.pop("against"), options.pop("source")
-    setting = Setting(params=params, sources=source, **options)
+    setting = Setting(params=params, sources=source, shares=read_shares(options.pop("share")), **options)
     say = lambda line: click.echo(line, err=True)  # noqa: E731 - a one-line closure
-    click.echo(run_experiment(setting, files, label_set, name=name, against=against, work=work, say=say))
+    grammar = find_grammar(labels, label_set)
+    click.echo(run_experiment(setting, files, label_set, grammar, name=name, against=against, work=work, say=say))
 
 
 @click.command()

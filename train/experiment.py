@@ -6,8 +6,10 @@ others can be compared with it.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,11 @@ from train.baseline import fit_baseline
 from train.calibrate import hard_labels, one_hot
 from train.finetune import finetune, predict_logits
 from train.folds import SEED_SOURCE
+from train.grammar import Grammar
 from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
-from train.run import code_hashes, digest, part_rows
+from train.run import code_hashes, digest, part_rows, thin
+from train.warm import warm_up
 
 REPLICATES = 2000
 """Of the bootstrap over articles."""
@@ -43,8 +47,9 @@ class Setting:
         Split of the rows that are measured on.
     sources : sequence of str
         Sources of the rows to train on; none for all but the seed articles, which are test data.
-    share : float
-        Share of the articles to train on, drawn anew by each seed.
+    shares : mapping of str to float
+        Share of the articles to train on, drawn anew by each seed, by pattern of their names
+        (``{"pool-ainews-*": 0.3}``); of several patterns that fit, the last counts.
     seed, seeds : int
         First seed, and how many.
     """
@@ -52,7 +57,7 @@ class Setting:
     params: BaselineParams | FinetuneParams
     on_split: str
     sources: Sequence[str] = ()
-    share: float = 1.0
+    shares: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
     seeds: int = 3
 
@@ -61,6 +66,7 @@ def run_experiment(
     setting: Setting,
     files: LabelFiles,
     schema: Schema,
+    grammar: Grammar | None = None,
     *,
     name: str,
     against: str = "",
@@ -80,6 +86,9 @@ def run_experiment(
     DataError
         If there are no rows to train or measure on, or the name holds another setting or other rows.
     """
+    for given in filter(None, (name, against)):
+        if not re.fullmatch(r"[\w+-][\w.+-]*", given):
+            raise DataError(f"--name {given!r}: expected letters, digits and . + - _ only, since it names a folder.")
     training, held_out = _rows(setting, files)
     place, rows = work / name, digest([[e.doc, e.n, e.text, e.labels] for e in held_out])
     kind = "baseline" if isinstance(setting.params, BaselineParams) else "transformer"
@@ -87,6 +96,7 @@ def run_experiment(
         **asdict(replace(setting, seed=0, seeds=0)),
         "measured_on": rows,
         "trained_on": digest([[e.doc, e.n, e.text, e.before, e.article_title, e.labels] for e in training]),
+        "grammar": digest(grammar and asdict(grammar)),
         "code": digest(code_hashes(kind)),
     }
     _claim(place / "setting.json", json.loads(json.dumps(described)))
@@ -94,11 +104,11 @@ def run_experiment(
     for seed in range(setting.seed, setting.seed + setting.seeds):
         path = place / f"seed-{seed}.npz"
         if not path.exists():
-            chosen = _thinned(training, setting.share, seed)
+            chosen = thin(training, setting.shares, seed)
             say(f"{name}, seed {seed}: {len(chosen):,} sentences to train on")
-            write_arrays(
-                path, _fit(setting.params, chosen, held_out, schema, seed=seed, folder=place / f"checkpoints-{seed}")
-            )
+            warm = partial(warm_up, grammar=grammar, schema=schema, seed=seed, place=work, say=say)
+            folder = place / f"checkpoints-{seed}"
+            write_arrays(path, _fit(setting.params, chosen, held_out, schema, warm, seed=seed, folder=folder))
         found.append(read_arrays(path))
     other = _others(work / against, rows) if against else []
     lines = [f"| {name} | seeds | mean (95 % interval) | {f'minus {against} |' if against else ''}".rstrip()]
@@ -117,17 +127,12 @@ def _rows(setting: Setting, files: LabelFiles) -> tuple[list[Example], list[Exam
     return training, held_out
 
 
-def _thinned(examples: Sequence[Example], share: float, seed: int) -> list[Example]:
-    groups = np.array(sorted({e.group for e in examples}))
-    kept = set(np.random.default_rng(seed).permutation(groups)[: max(1, round(share * len(groups)))].tolist())
-    return [e for e in examples if e.group in kept]
-
-
 def _fit(
     params: BaselineParams | FinetuneParams,
     training: list[Example],
     held_out: list[Example],
     schema: Schema,
+    warm: Callable[[FinetuneParams], tuple[FinetuneParams, list[Example]]],
     *,
     seed: int,
     folder: Path,
@@ -135,13 +140,15 @@ def _fit(
     if isinstance(params, BaselineParams):
         baseline = fit_baseline(training, schema, params, seed=seed)
         return baseline.logits([e.text for e in held_out], [""] * len(held_out))
-    return predict_logits(finetune(training, [], schema, params, seed=seed, folder=folder), held_out, schema, params)
+    params, mixed = warm(params)
+    fit = finetune([*training, *mixed], [], schema, params, seed=seed, folder=folder)
+    return predict_logits(fit, held_out, schema, params)
 
 
 def _claim(path: Path, setting: dict[str, Any]) -> None:
     """Keep what a name stands for; refuse to mix two experiments under one."""
     if path.exists():
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = _setting(path)
         if changed := [key for key, value in setting.items() if known.get(key) != value]:
             raise DataError(f"{path}: expected the setting of that name; found other {', '.join(changed)}. Name anew.")
         return
@@ -149,11 +156,21 @@ def _claim(path: Path, setting: dict[str, Any]) -> None:
     write_file(path, json.dumps(setting, indent=1))
 
 
+def _setting(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: expected the setting of an experiment; {error}. Remove its folder.") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: expected the setting of an experiment; found no object. Remove its folder.")
+    return found
+
+
 def _others(place: Path, rows: str) -> list[Logits]:
     path = place / "setting.json"
     if not path.exists():
         raise DataError(f"--against {place.name}: expected an experiment of that name in {place.parent}; found none.")
-    if json.loads(path.read_text(encoding="utf-8"))["measured_on"] != rows:
+    if _setting(path).get("measured_on") != rows:
         raise DataError(f"--against {place.name}: expected the same rows measured on; found others. Run it again.")
     fits = [read_arrays(path) for path in sorted(place.glob("seed-*.npz"))]
     if not fits:

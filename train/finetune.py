@@ -31,7 +31,7 @@ from newslean.tagger import Logits
 from train.batches import Collator, class_weights, to_dataset
 from train.calibrate import mean_macro_f1
 from train.labels import Example
-from train.network import Network, load_base
+from train.network import Network, freeze, layers_of, load_base
 from train.params import FinetuneParams
 
 
@@ -130,8 +130,7 @@ def _new_network(
     encoder, hf_tokenizer = load_base(params.base)
     hf_tokenizer.backend_tokenizer.no_padding()
     hf_tokenizer.backend_tokenizer.enable_truncation(params.max_length, strategy="longest_first")
-    if params.freeze_embeddings:
-        encoder.get_input_embeddings().requires_grad_(False)
+    freeze(encoder, embeddings=params.freeze_embeddings, layers=params.frozen_layers)
     weights = class_weights(examples, schema, params.class_weight_power)
     network = Network(encoder, schema, dropout=params.dropout, weights=weights, label_smoothing=params.label_smoothing)
     return network, hf_tokenizer
@@ -154,10 +153,15 @@ def _score(prediction: EvalPrediction, validation: Sequence[Example], schema: Sc
 def _optimizer(
     network: Network, params: FinetuneParams, steps: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    layers = layers_of(network.encoder)
+    rates = {p: params.learning_rate * params.layer_decay ** len(layers) for p in network.encoder.parameters()}
+    for depth, layer in enumerate(reversed(layers)):
+        rates.update(dict.fromkeys(layer.parameters(), params.learning_rate * params.layer_decay**depth))
     groups = [
-        {"params": [p for p in network.encoder.parameters() if p.requires_grad], "lr": params.learning_rate},
-        {"params": list(network.heads.parameters()), "lr": params.head_learning_rate},
+        {"params": [p for p, its in rates.items() if its == rate and p.requires_grad], "lr": rate}
+        for rate in sorted({*rates.values()})
     ]
+    groups.append({"params": list(network.heads.parameters()), "lr": params.head_learning_rate})
     optimizer = torch.optim.AdamW(groups, weight_decay=params.weight_decay, fused=True)  # half the time on a CPU
     return optimizer, get_linear_schedule_with_warmup(optimizer, round(params.warmup * steps), steps)
 

@@ -72,6 +72,22 @@ def load_base(base: str) -> tuple[nn.Module, PreTrainedTokenizerFast]:
     return encoder, tokenizer
 
 
+def layers_of(encoder: nn.Module) -> list[nn.Module]:
+    """Give an encoder's layers, lowest first: its longest list of modules."""
+    lists = [module for module in encoder.modules() if isinstance(module, nn.ModuleList)]
+    return max(([*modules] for modules in lists), key=len, default=[])
+
+
+def freeze(encoder: nn.Module, *, embeddings: bool, layers: int) -> None:
+    """Keep the token embeddings as they are, or all that lies below a layer, which then costs no backward pass."""
+    if embeddings:
+        encoder.get_input_embeddings().requires_grad_(False)
+    if layers:
+        encoder.requires_grad_(False)
+        for layer in layers_of(encoder)[layers:]:
+            layer.requires_grad_(True)
+
+
 def describe_base(base: str) -> dict[str, str]:
     """Name a base encoder for the manifest, with the hash of its weights or its revision."""
     folder = Path(base_path(base))

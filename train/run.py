@@ -5,22 +5,26 @@ Knows inputs and paths; does no work.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
+
+import numpy as np
 
 from newslean.errors import DataError
 from newslean.files import sha256
 from newslean.schema import Schema
 from newslean.splitting import splitter_version
 from train.folds import assign_folds
+from train.grammar import Grammar
 from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
 
 CODE = {
     "baseline": ("baseline.py", "folds.py"),
-    "transformer": ("network.py", "finetune.py", "batches.py", "folds.py"),
+    "transformer": ("network.py", "finetune.py", "batches.py", "folds.py", "grammar.py", "warm.py"),
     "calibration": ("calibrate.py", "export.py"),
 }
 """Modules whose change makes the fits of a kind of model, or what is made of them, void."""
@@ -28,7 +32,13 @@ CODE = {
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: its inputs, and where its stages put their results."""
+    """One training run: its inputs, and where its stages put their results.
+
+    Attributes
+    ----------
+    shares : mapping of str to float
+        Share of the articles that the transformer is trained on, as for `thin`; all are scored out of fold.
+    """
 
     files: LabelFiles
     schema: Schema
@@ -40,6 +50,8 @@ class Run:
     models: Path
     say: Callable[[str], None]
     progress: bool = False
+    grammar: Grammar | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def examples(self) -> list[Example]:
@@ -70,7 +82,11 @@ class Run:
 
     def fit_key(self, kind: str) -> str:
         """Hash of what the fits of a kind of model hang on beside the data: parameters and code."""
-        return digest([asdict(self.baseline if kind == "baseline" else self.finetuned), code_hashes(kind)])
+        if kind == "baseline":
+            return digest([asdict(self.baseline), code_hashes(kind)])
+        used = self.finetuned.warm_sentences or self.finetuned.mixed_sentences
+        grammar = asdict(self.grammar) if used and self.grammar else None
+        return digest([asdict(self.finetuned), grammar, dict(self.shares), code_hashes(kind)])
 
     @property
     def version_key(self) -> str:
@@ -109,6 +125,46 @@ def part_rows(examples: Sequence[Example]) -> tuple[list[Example], list[Example]
     training = [e for e in examples if e.split in ("", "train")]
     known = {e.text for e in training}
     return training, [e for e in examples if e.split not in ("", "train") and e.text not in known]
+
+
+def read_shares(values: Sequence[str]) -> dict[str, float]:
+    """Read shares given as ``0.5`` (of all articles) or ``pool-*=0.5`` (of those so named).
+
+    Raises
+    ------
+    DataError
+        If a share is no number from 0 to 1.
+    """
+    shares = {}
+    for value in values:
+        pattern, _, number = value.rpartition("=")
+        try:
+            shares[pattern or "*"] = float(number)
+        except ValueError:
+            shares[pattern or "*"] = -1.0
+        if not 0 <= shares[pattern or "*"] <= 1:
+            raise DataError(f"--share {value}: expected a number from 0 to 1, or PATTERN=NUMBER; found {number!r}.")
+    return shares
+
+
+def thin(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> list[Example]:
+    """Draw the articles to train on: of those that a pattern names, its share.
+
+    Parameters
+    ----------
+    shares : mapping of str to float
+        As `read_shares` gives it; of several patterns that fit an article the last counts, and articles that no
+        pattern names are all kept.
+    seed : int
+        Other seeds draw other articles.
+    """
+    pattern_of = {e.group: next((p for p in reversed([*shares]) if fnmatchcase(e.doc, p)), "") for e in examples}
+    kept: set[str] = set()
+    for pattern in sorted({*pattern_of.values()}):
+        groups = np.array(sorted(group for group, found in pattern_of.items() if found == pattern))
+        number = max(1, round(shares.get(pattern, 1.0) * len(groups))) if shares.get(pattern, 1.0) else 0
+        kept.update(np.random.default_rng(seed).permutation(groups)[:number].tolist())
+    return [e for e in examples if e.group in kept]
 
 
 def digest(value: object) -> str:

@@ -12,6 +12,7 @@ from newslean.schema import Schema
 from train.baseline import fit_baseline
 from train.experiment import Setting, run_experiment
 from train.params import BaselineParams, FinetuneParams, change_params
+from train.run import read_shares
 
 BASELINE = BaselineParams(word_ngrams=1, char_ngrams=3)
 
@@ -45,7 +46,9 @@ def test_it_says_what_scikit_learn_says(run, trained: SimpleNamespace, schema: S
 def test_seeds_sources_and_share_decide_what_is_trained_on(run):
     _, lines = run("all", Setting(BASELINE, "test", seeds=2))
     assert lines == ["all, seed 0: 36 sentences to train on", "all, seed 1: 36 sentences to train on"]
-    assert run("half", Setting(BASELINE, "test", share=0.5, seeds=1))[1] == ["half, seed 0: 18 sentences to train on"]
+    assert run("half", Setting(BASELINE, "test", shares={"*": 0.5}, seeds=1))[1] == [
+        "half, seed 0: 18 sentences to train on"
+    ]
     _, lines = run("seeds", Setting(BASELINE, "test", sources=["seed"], seeds=1))
     assert lines == ["seeds, seed 0: 12 sentences to train on"]
 
@@ -100,3 +103,38 @@ def test_parameters_are_changed_by_name():
     ):
         with pytest.raises(DataError, match=message):
             change_params(params, [wrong])
+
+
+@pytest.mark.parametrize("name", ["../out", "a/b", ".hidden", "a b", "a\n"])
+def test_a_name_is_no_path(run, name: str):
+    with pytest.raises(DataError, match="expected letters"):
+        run(name, Setting(BASELINE, "test", seeds=1))
+    with pytest.raises(DataError, match="expected letters"):
+        run("plain", Setting(BASELINE, "test", seeds=1), against=name)
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", "\x00"])
+def test_a_damaged_setting_is_named(run, tmp_path: Path, damage: str):
+    run("start", Setting(BASELINE, "test", seeds=1))
+    (tmp_path / "start" / "setting.json").write_text(damage, encoding="utf-8")
+    for again in (
+        lambda: run("start", Setting(BASELINE, "test", seeds=1)),
+        lambda: run("other", Setting(BASELINE, "test", seeds=1), against="start"),
+    ):
+        with pytest.raises(DataError, match="expected the setting of an experiment"):
+            again()
+
+
+def test_shares_by_pattern(run):
+    _, lines = run("some", Setting(BASELINE, "test", seeds=1, shares={"*": 1.0, "paper-3": 0.0, "paper-[4-5]": 0.5}))
+    assert lines == ["some, seed 0: 24 sentences to train on"]
+
+
+@pytest.mark.parametrize("value", ["much", "2", "-1", "paper=", "paper-*=nan"])
+def test_a_share_that_is_none(value: str):
+    with pytest.raises(DataError, match=re.escape(f"--share {value}: expected a number")):
+        read_shares([value])
+
+
+def test_shares_are_read():
+    assert read_shares(["0.5", "pool-*=0.25", "a=b=1"]) == {"*": 0.5, "pool-*": 0.25, "a=b": 1.0}

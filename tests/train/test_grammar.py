@@ -1,0 +1,157 @@
+"""Sentences drawn from a grammar, and an encoder warmed up with them."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from newslean.errors import DataError
+from newslean.schema import Schema, read_schema
+from train.finetune import finetune
+from train.grammar import Grammar, generate, read_grammar
+from train.network import load_base
+from train.warm import warm_up
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WORDS = """
+[labels]
+single = "mood"
+multi = "topic"
+[sides.north]
+ahead = "rise"
+name = ["Arlen"]
+[sides.south]
+ahead = "fall"
+name = ["Borva"]
+mine = ["a mine near {own.name}"]
+[words]
+who = ["the clerk"]
+[labelled.thing]
+"" = ["trade"]
+metals = ["zinc"]
+[[frame]]
+text = ["{who} says {clause}"]
+[[joint]]
+decides = 2
+text = ["although {clause1}, {clause2}"]
+"""
+PATTERNS = """
+[[pattern]]
+stance = "first"
+text = ["{1.name} beats {2.name} in {thing}"]
+[[pattern]]
+stance = "flat"
+topics = ["weather"]
+text = ["rain fell on {south.mine}"]
+[[pattern]]
+stance = "second"
+before = ["{1.name} sold tin."]
+text = ["It trails {2.name}."]
+"""
+
+
+def grammar_of(folder: Path, schema: Schema, words: str = WORDS, patterns: str = PATTERNS) -> Grammar:
+    folder.mkdir(exist_ok=True)
+    (folder / "words.toml").write_text(words, encoding="utf-8")
+    (folder / "patterns.toml").write_text(patterns, encoding="utf-8")
+    return read_grammar(folder, schema)
+
+
+@pytest.fixture
+def grammar(tmp_path: Path, schema: Schema) -> Grammar:
+    return grammar_of(tmp_path / "grammar", schema)
+
+
+def test_labels_follow_what_fills_the_slots(grammar: Grammar, schema: Schema):
+    found = {e.text: e for e in generate(grammar, schema, 400, seed=0)}
+    assert found["Arlen beats Borva in zinc."].labels == {"mood": "rise", "topic": ["metals"]}
+    assert found["Borva beats Arlen in trade."].labels == {"mood": "fall", "topic": []}
+    assert found["Rain fell on a mine near Borva."].labels == {"mood": "flat", "topic": ["weather"]}
+    pronoun = found["It trails Borva."]
+    assert (pronoun.before, pronoun.labels["mood"]) == ("Arlen sold tin.", "fall")
+    assert found["The clerk says Arlen beats Borva in zinc."].labels["mood"] == "rise"
+
+
+def test_of_two_clauses_the_named_one_decides_unless_it_says_nothing(grammar: Grammar, schema: Schema):
+    found = {e.text: e.labels for e in generate(grammar, schema, 2000, seed=0)}
+    last = found["Although Arlen beats Borva in zinc, Borva beats Arlen in trade."]
+    assert last == {"mood": "fall", "topic": ["metals"]}
+    silent = found["Although Arlen beats Borva in trade, rain fell on a mine near Borva."]
+    assert silent == {"mood": "rise", "topic": ["weather"]}
+    assert "Although Arlen beats Borva in zinc, Arlen beats Borva in trade." not in found
+
+
+def test_a_seed_gives_the_same_sentences(grammar: Grammar, schema: Schema):
+    first, again, other = (generate(grammar, schema, 50, seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize(
+    ("words", "patterns", "message"),
+    [
+        (WORDS, PATTERNS.replace("{thing}", "{thong}"), "slot '{thong}'"),
+        (WORDS, PATTERNS.replace("{south.mine}", "{1.mine}"), "slot '{1.mine}'"),
+        (WORDS, PATTERNS.replace('"flat"', '"even"'), "stance 'even'"),
+        (WORDS, PATTERNS.replace('"weather"', '"wind"'), "topic 'wind'"),
+        (WORDS.replace("metals", "wood"), PATTERNS, "label 'wood'"),
+        (WORDS.replace('"mood"', '"frame"'), PATTERNS, "found frame"),
+        (WORDS.replace("[[joint]]", "[[joined]]"), PATTERNS, "KeyError('joint') is amiss"),
+        (WORDS, PATTERNS.replace("before", "ahead"), "found ahead"),
+        (WORDS, "", "0 patterns"),
+        (WORDS, "text = [", "expected a TOML file"),
+        (WORDS, '[[pattern]]\nstance = "flat"', "expected text"),
+    ],
+)
+def test_a_faulty_grammar_is_refused(words: str, patterns: str, message: str, tmp_path: Path, schema: Schema):
+    with pytest.raises(DataError, match=re.escape(message)):
+        grammar_of(tmp_path / "grammar", schema, words, patterns)
+
+
+def test_the_projects_own_grammar():
+    label_set = read_schema(ROOT / "labels" / "schema.toml")
+    found = generate(read_grammar(ROOT / "labels" / "grammar", label_set), label_set, 3000, seed=0)
+    assert len(found) > 2800
+    for e in found:
+        assert not re.search(r"[{}]|  | [,.]|,,", e.text), e.text
+        assert e.text[0] in "“\"'" or not e.text[0].islower(), e.text
+    shares = Counter(e.labels["stance"] for e in found)
+    assert min(shares.values()) > 300, shares
+    topics = Counter(label for e in found for label in e.labels["topic"])
+    assert min(topics[label] for label in label_set["topic"].labels) > 150, topics
+
+
+def test_the_base_is_warmed_up_once(grammar: Grammar, schema: Schema, params, tmp_path: Path):
+    said: list[str] = []
+    wanted = replace(params, warm_sentences=40, mixed_sentences=5)
+    warm, mixed = warm_up(wanted, grammar, schema, seed=0, place=tmp_path, say=said.append)
+    again, _ = warm_up(wanted, grammar, schema, seed=0, place=tmp_path, say=said.append)
+    assert warm == again
+    assert len(said) == 1
+    assert 0 < len(mixed) <= 5
+    before, after = (load_base(base)[0].state_dict() for base in (params.base, warm.base))
+    assert any(not torch.equal(values, after[name]) for name, values in before.items())
+    assert warm_up(params, grammar, schema, seed=0, place=tmp_path, say=said.append) == (params, [])
+    assert warm_up(wanted, None, schema, seed=0, place=tmp_path, say=said.append) == (wanted, [])
+
+
+@pytest.mark.parametrize("context", ["none", "before"])
+def test_what_hangs_on_the_sentence_before_is_left_out_without_it(
+    context: str, grammar: Grammar, schema: Schema, params, tmp_path: Path
+):
+    wanted = replace(params, context=context, mixed_sentences=200)
+    _, mixed = warm_up(wanted, grammar, schema, seed=0, place=tmp_path, say=print)
+    assert any(e.before for e in mixed) == (context == "before")
+    assert any(not e.before for e in mixed)
+
+
+def test_frozen_layers_stay_as_they_are(examples, schema: Schema, params, tmp_path: Path):
+    frozen = replace(params, epochs=1, frozen_layers=1, layer_decay=0.5)
+    fit = finetune(examples, [], schema, frozen, seed=0, folder=tmp_path / "c")
+    before, after = load_base(params.base)[0].state_dict(), fit.network.encoder.state_dict()
+    moved = {name for name, values in before.items() if not torch.equal(values, after[name])}
+    assert moved
+    assert all(name.startswith("encoder.layer.1.") for name in moved)
