@@ -21,6 +21,7 @@ from newslean.files import sha256, write_file
 from newslean.finetuned import FLOAT_GRAPH, GRAPH
 from newslean.manifest import Manifest, read_manifest
 from newslean.schema import Schema
+from newslean.tagger import Tagger
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "onnxruntime", "tokenizers")
@@ -38,7 +39,7 @@ def compare(model: Path, labels: tuple[Path, ...], texts: tuple[Path, ...]) -> d
     """
     # Imported here: they bring torch, and --help needs none.
     from train.assess import contexts_of
-    from train.export import check_parity, graph_logits
+    from train.export import check_parity
     from train.labels import read_examples
 
     machine = describe_machine()
@@ -49,8 +50,7 @@ def compare(model: Path, labels: tuple[Path, ...], texts: tuple[Path, ...]) -> d
         raise DataError(f"{labels[0]}: expected labelled sentences with their text; found none. Give --texts.")
     sentences, contexts = [e.text for e in files.examples], contexts_of(files.examples, manifest.context)
     shipped, reference = (
-        graph_logits(model / name, model / "tokenizer.json", manifest, sentences, contexts)
-        for name in (GRAPH, FLOAT_GRAPH)
+        Tagger.load(model, precision=precision).model.logits(sentences, contexts) for precision in ("int8", "float")
     )
     parts = {"all": manifest.schema, **{d.name: Schema((d,)) for d in manifest.schema.dimensions}}
     parity = {

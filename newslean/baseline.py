@@ -1,23 +1,98 @@
-"""The TF-IDF baseline, put back into scikit-learn's own classes from arrays and a vocabulary.
+"""The TF-IDF baseline: n-grams, their weights, nothing else.
 
-Knows ``weights.safetensors`` and ``vocabulary.json``; scikit-learn does the
-computing. Needs the extra ``newslean[baseline]``.
+Knows ``weights.safetensors`` and ``vocabulary.json``. Cuts and weighs a
+sentence as scikit-learn's ``TfidfVectorizer`` does, which the trainer fits,
+so that tagging does without scikit-learn.
 """
 
 import json
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
 
 from newslean.errors import ModelError
+from newslean.files import write_file
 from newslean.manifest import Manifest
 from newslean.schema import Schema
 
 VIEWS = ("word", "char_wb")
 """The two ways a sentence is cut into n-grams."""
+
+WORD = r"(?u)\b[\w.]*\w\b"
+"""A word: keeps "U.S.", "o1" and single characters, which scikit-learn's own pattern drops."""
+
+BASELINE_FILES = ("weights.safetensors", "vocabulary.json")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to cut a sentence, and what its terms weigh.
+
+    Attributes
+    ----------
+    ngram_range : (int, int)
+        Shortest and longest n-gram, in words or characters.
+    sublinear_tf : bool
+        Whether a term that stands n times counts 1 + log(n).
+    vocabulary : dict
+        Term to its column.
+    idf : array of float32, shape (terms,)
+        Inverse document frequencies.
+    """
+
+    name: str
+    ngram_range: tuple[int, int]
+    sublinear_tf: bool
+    vocabulary: dict[str, int]
+    idf: NDArray[np.float32]
+
+    def weigh(self, text: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Give the columns of a sentence's known terms, and their TF-IDF scaled to length 1."""
+        counts = Counter(
+            column
+            for term in cut(self.name, text, self.ngram_range)
+            if (column := self.vocabulary.get(term)) is not None
+        )
+        columns = np.fromiter(counts, np.intp, len(counts))
+        values = np.fromiter(counts.values(), np.float32, len(counts))
+        if self.sublinear_tf:
+            values = 1 + np.log(values)
+        values = values * self.idf[columns]
+        return columns, values / max(float(np.sqrt(values @ values)), 1e-12)
+
+
+def cut(view: str, text: str, ngram_range: tuple[int, int]) -> list[str]:
+    """Cut a text into n-grams of words, or of the characters of each word with a space on either side.
+
+    Examples
+    --------
+    >>> cut("word", "The U.S. café", (1, 2))
+    ['the', 'u.s', 'cafe', 'the u.s', 'u.s cafe']
+    >>> cut("char_wb", "ab c", (2, 3))
+    [' a', 'ab', 'b ', ' ab', 'ab ', ' c', 'c ', ' c ']
+    """
+    low, high = ngram_range
+    text = _plain(text.lower())
+    if view == "word":
+        words = re.findall(WORD, text)
+        return [" ".join(words[k : k + n]) for n in range(low, high + 1) for k in range(len(words) - n + 1)]
+    grams = []
+    for word in text.split():
+        padded = f" {word} "
+        for n in range(low, high + 1):
+            grams += [padded[k : k + n] for k in range(max(1, len(padded) - n + 1))]
+            if n >= len(padded):  # counted once, however short
+                break
+    return grams
 
 
 class Baseline:
@@ -25,41 +100,42 @@ class Baseline:
 
     Parameters
     ----------
-    vectorizers : mapping
-        View to a fitted ``TfidfVectorizer``; their columns stand side by side.
+    views : sequence of View
+        Their columns stand side by side.
     weights : mapping
-        Dimension to (coefficients, shape (labels, features); intercepts, shape (labels,)).
+        Dimension to (coefficients, shape (labels, terms of all views); intercepts, shape (labels,)).
     """
 
     def __init__(
-        self, vectorizers: Mapping[str, Any], weights: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]
+        self, views: Sequence[View], weights: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
     ) -> None:
-        self.vectorizers = vectorizers
+        self.views = views
         self.weights = weights
+        # A row a term, over all dimensions: a sentence then needs a few hundred rows instead of whole columns.
+        self._rows = np.ascontiguousarray(np.concatenate([c for c, _ in weights.values()]).T, dtype=np.float32)
+        self._intercepts = np.concatenate([i for _, i in weights.values()]).astype(np.float32)
 
     def logits(self, texts: Sequence[str], contexts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Score sentences: dimension to float32 array of shape (len(texts), labels). Contexts are not used."""
-        from scipy.sparse import hstack
+        found = np.array([self._score(text) for text in texts], np.float32).reshape(len(texts), len(self._intercepts))
+        ends = np.cumsum([len(intercepts) for _, intercepts in self.weights.values()])
+        return dict(zip(self.weights, np.split(found, ends[:-1], axis=1), strict=True))
 
-        features = hstack([vectorizer.transform(texts) for vectorizer in self.vectorizers.values()], format="csr")
-        return {
-            name: np.asarray(features @ coefficients.T + intercepts, dtype=np.float32)
-            for name, (coefficients, intercepts) in self.weights.items()
-        }
+    def _score(self, text: str) -> NDArray[np.float32]:
+        score, start = self._intercepts, 0
+        for view in self.views:
+            columns, values = view.weigh(text)
+            score = score + values @ self._rows[start + columns]
+            start += len(view.idf)
+        return score
 
     def save(self, folder: str | Path) -> None:
         """Write ``weights.safetensors`` and ``vocabulary.json`` into an existing folder."""
-        from safetensors.numpy import save
-
-        from newslean.files import write_file
-
-        views = {}
-        arrays = {}
-        for view, vectorizer in self.vectorizers.items():
-            terms = sorted(vectorizer.vocabulary_, key=vectorizer.vocabulary_.__getitem__)
-            settings = ("ngram_range", "sublinear_tf", "min_df")
-            views[view] = {"terms": terms, **{key: getattr(vectorizer, key) for key in settings}}
-            arrays[f"idf.{view}"] = vectorizer.idf_.astype(np.float32)
+        views, arrays = {}, {}
+        for view in self.views:
+            terms = sorted(view.vocabulary, key=view.vocabulary.__getitem__)
+            views[view.name] = {"terms": terms, "ngram_range": view.ngram_range, "sublinear_tf": view.sublinear_tf}
+            arrays[f"idf.{view.name}"] = view.idf.astype(np.float32)
         for name, (coefficients, intercepts) in self.weights.items():
             arrays[f"coefficients.{name}"] = np.ascontiguousarray(coefficients, dtype=np.float32)
             arrays[f"intercepts.{name}"] = intercepts.astype(np.float32)
@@ -73,64 +149,41 @@ class Baseline:
         Raises
         ------
         ModelError
-            If scikit-learn is not installed or the arrays do not fit the schema.
+            If the arrays do not fit the schema or each other.
         """
         try:
-            from safetensors import SafetensorError
-            from safetensors.numpy import load_file
-        except ImportError:
-            raise _missing(folder) from None
-        try:
             arrays = load_file(Path(folder, "weights.safetensors"))
-            views = json.loads(Path(folder, "vocabulary.json").read_bytes())
-            vectorizers = {
-                view: vectorizer(view, views[view], arrays[f"idf.{view}"]) for view in VIEWS if view in views
-            }
-            return cls(
-                vectorizers, _weights(arrays, manifest.schema, sum(len(v.vocabulary_) for v in vectorizers.values()))
-            )
-        except ImportError:
-            raise _missing(folder) from None
+            stored = json.loads(Path(folder, "vocabulary.json").read_bytes())
+            views = [_view(name, stored[name], arrays[f"idf.{name}"]) for name in VIEWS if name in stored]
+            return cls(views, _weights(arrays, manifest.schema, sum(len(view.idf) for view in views)))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, SafetensorError) as error:
             raise ModelError(
                 f"{folder}: expected the arrays of a baseline; {error}. Restore the model folder."
             ) from None
 
 
-def vectorizer(view: str, settings: Mapping[str, Any], idf: NDArray[np.float32] | None = None) -> Any:
-    """Make a ``TfidfVectorizer``; with the stored terms and idf it is as good as fitted."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    made = TfidfVectorizer(
-        analyzer=view,
-        ngram_range=tuple(settings["ngram_range"]),
-        sublinear_tf=settings["sublinear_tf"],
-        min_df=settings["min_df"],
-        strip_accents="unicode",
-        # Keeps "U.S.", "o1" and single characters, which scikit-learn's own pattern drops.
-        token_pattern=r"(?u)\b[\w.]*\w\b" if view == "word" else None,
-        vocabulary={term: n for n, term in enumerate(settings["terms"])} if "terms" in settings else None,
-        dtype=np.float32,
-    )
-    if idf is not None:
-        made.idf_ = idf
-    return made
+def _plain(text: str) -> str:
+    """Take accents away, as scikit-learn's strip_accents_unicode does."""
+    if text.isascii():
+        return text
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
-def _weights(arrays: Mapping[str, Any], schema: Schema, features: int) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+def _view(name: str, stored: Mapping[str, Any], idf: NDArray[np.float32]) -> View:
+    vocabulary = {term: n for n, term in enumerate(stored["terms"])}
+    low, high = stored["ngram_range"]
+    if idf.shape != (len(vocabulary),) or not 1 <= low <= high:
+        raise ValueError(f"{name}: {len(vocabulary)} terms of {low} to {high} for {idf.shape} idf")
+    return View(name, (low, high), bool(stored["sublinear_tf"]), vocabulary, idf)
+
+
+def _weights(
+    arrays: Mapping[str, Any], schema: Schema, terms: int
+) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
     weights = {}
     for d in schema.dimensions:
         coefficients, intercepts = arrays[f"coefficients.{d.name}"], arrays[f"intercepts.{d.name}"]
-        if coefficients.shape != (len(d.labels), features) or intercepts.shape != (len(d.labels),):
-            raise ValueError(
-                f"{d.name}: {coefficients.shape} coefficients for {len(d.labels)} labels and {features} terms"
-            )
+        if coefficients.shape != (len(d.labels), terms) or intercepts.shape != (len(d.labels),):
+            raise ValueError(f"{d.name}: {coefficients.shape} coefficients for {len(d.labels)} labels, {terms} terms")
         weights[d.name] = (coefficients, intercepts)
     return weights
-
-
-def _missing(folder: str | Path) -> ModelError:
-    return ModelError(
-        f"{folder}: a baseline model needs scikit-learn and safetensors; they are not installed. "
-        "pip install 'newslean[baseline]'"
-    )

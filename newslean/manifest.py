@@ -20,7 +20,8 @@ from newslean.errors import DataError, ModelError
 from newslean.files import sha256, write_file
 from newslean.schema import Schema, schema_from_dict
 
-FORMAT = 1
+FORMAT = 2
+"""2: ``mix``."""
 KINDS = ("finetuned", "baseline")
 REQUIRED = {"finetuned": ("model.onnx", "tokenizer.json"), "baseline": ("weights.safetensors", "vocabulary.json")}
 """Files that a kind of model loads: a manifest that does not name them would let them through unchecked."""
@@ -49,7 +50,14 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What ``manifest.json`` says of a model; see DESIGN's "Model folder"."""
+    """What ``manifest.json`` says of a model; see DESIGN's "Model folder".
+
+    Attributes
+    ----------
+    mix : dict
+        Dimension to the share of the fine-tuned model's logits; those of the baseline in the same folder take the
+        rest. Empty: there is no baseline.
+    """
 
     kind: str
     name: str
@@ -59,6 +67,7 @@ class Manifest:
     splitter: str
     max_length: int = 128
     context: str = "none"
+    mix: dict[str, float] = field(default_factory=dict)
     base: dict[str, str] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
     code_version: str = ""
@@ -86,7 +95,7 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
         "format": FORMAT,
         **{key: getattr(manifest, key) for key in ("kind", "name", "version")},
         "schema": manifest.schema.to_dict(),
-        **{key: getattr(manifest, key) for key in ("max_length", "context")},
+        **{key: getattr(manifest, key) for key in ("max_length", "context", "mix")},
         "temperature": calibration.temperature,
         "thresholds": calibration.thresholds,
         "min_confidence": calibration.min_confidence,
@@ -155,6 +164,7 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
             splitter=str(data["splitter"]),
             max_length=int(data["max_length"]),
             context=str(data["context"]),
+            mix={name: float(share) for name, share in data.get("mix", {}).items()},
             base=data.get("base", {}),
             data=data.get("data", {}),
             code_version=str(data.get("code_version", "")),
@@ -180,7 +190,10 @@ def _check_values(manifest: Manifest, path: Path) -> None:
             raise ModelError(
                 f"{path}: expected {key} to be one of {', '.join(known)}; found {found!r}. Update newslean."
             )
-    if missing := [name for name in REQUIRED[manifest.kind] if name not in manifest.files]:
+    if any(name not in manifest.schema.names or not 0 <= share <= 1 for name, share in manifest.mix.items()):
+        raise ModelError(f"{path}: expected mix to give dimensions a share from 0 to 1. Restore the model folder.")
+    needed = [*REQUIRED[manifest.kind], *(REQUIRED["baseline"] if manifest.mix else ())]
+    if missing := [name for name in needed if name not in manifest.files]:
         raise ModelError(
             f"{path}: expected files to name {', '.join(missing)} with a hash; found none. Do not use this model."
         )

@@ -134,7 +134,13 @@ class Tagger:
             return cls(Baseline.load(path, manifest), manifest)
         from newslean.finetuned import Finetuned
 
-        return cls(Finetuned.load(path, manifest, precision=precision), manifest)
+        finetuned = Finetuned.load(path, manifest, precision=precision)
+        if not manifest.mix:
+            return cls(finetuned, manifest)
+        from newslean.baseline import Baseline
+        from newslean.mixed import Mixed
+
+        return cls(Mixed(finetuned, Baseline.load(path, manifest), manifest.mix), manifest)
 
     @property
     def schema(self) -> Schema:

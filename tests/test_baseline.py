@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
-from newslean.baseline import Baseline
+from newslean.baseline import VIEWS, WORD, Baseline, cut
 from newslean.errors import ModelError
 from newslean.files import sha256
 from newslean.manifest import read_manifest
@@ -73,10 +74,24 @@ def test_arrays_and_json_only(trained: SimpleNamespace):
     assert set(json.loads((trained.baseline / "vocabulary.json").read_text("utf-8"))) == {"word", "char_wb"}
 
 
-def test_dots_and_single_characters_are_words(examples, schema: Schema):
-    fitted = fit_baseline(examples[:6], schema, BaselineParams(word_ngrams=1, char_ngrams=3), seed=0)
-    words = fitted.vectorizers["word"].build_analyzer()
-    assert words("U.S. o1 a Zinc.") == ["u.s", "o1", "a", "zinc"]
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_text_is_cut_as_scikit_learn_cuts_it(view: str):
+    low, high = (1, 3) if view == "word" else (2, 5)
+    pattern = WORD if view == "word" else None
+    theirs = TfidfVectorizer(analyzer=view, ngram_range=(low, high), token_pattern=pattern, strip_accents="unicode")
+    analyze, random = theirs.build_analyzer(), Random(0)  # noqa: S311 - only texts
+    for _ in range(2000):
+        text = "".join(random.choices("aZ1 ._-é'\u0301İßﬁ铜\u00a0\n\t\x00\ud800", k=random.randrange(30)))
+        assert sorted(cut(view, text, (low, high))) == sorted(analyze(text)), repr(text)
+
+
+def test_dots_and_single_characters_are_words():
+    assert cut("word", "U.S. o1 a Zinc.", (1, 1)) == ["u.s", "o1", "a", "zinc"]
+
+
+def test_no_texts_at_all(trained: SimpleNamespace):
+    found = Baseline.load(trained.baseline, read_manifest(trained.baseline)).logits([], [])
+    assert {name: values.shape for name, values in found.items()} == {"topic": (0, 2), "mood": (0, 4)}
 
 
 def _replace(folder: Path, name: str, data: bytes) -> None:

@@ -100,7 +100,7 @@ def test_no_folder_and_no_manifest(tmp_path: Path):
         (b"[]", "format number"),
         (b'{"kind": "finetuned"}', "format number"),
         (b'{"format": "1"}', "format number"),
-        (b'{"format": 2}', "Update newslean"),
+        (b'{"format": 3}', "Update newslean"),
         (b'{"format": 1}', "expected the key"),
     ],
 )
@@ -171,6 +171,23 @@ def test_a_file_name_that_leaves_the_folder(folder: Path, name: str, key: str):
 def test_a_manifest_that_leaves_a_file_unchecked(folder: Path):
     edit(folder, lambda data: data["files"].pop("model.onnx"))
     refuse(folder, "model.onnx")
+
+
+def test_a_mix_needs_a_baseline_whose_hash_is_known(folder: Path):
+    edit(folder, lambda data: data.update(mix={"topic": 0.5}))
+    refuse(folder, "weights.safetensors, vocabulary.json")
+
+
+@pytest.mark.parametrize("mix", [{"topic": 1.5}, {"topic": -0.1}, {"tone": 0.5}, {"topic": float("nan")}])
+def test_a_mix_that_is_none(folder: Path, mix: dict[str, float]):
+    edit(folder, lambda data: data.update(mix=mix))
+    refuse(folder, "expected mix to give dimensions a share")
+
+
+@pytest.mark.parametrize("mix", [5, [1], {"topic": "much"}])
+def test_a_mix_of_another_kind(folder: Path, mix: object):
+    edit(folder, lambda data: data.update(mix=mix))
+    refuse(folder, "not of its kind")
 
 
 def test_the_pipelines_own_manifests(trained: SimpleNamespace):

@@ -5,15 +5,15 @@ Knows logits, calibration and examples; the decisions are the tagger's own.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from newslean.manifest import Calibration
+from newslean.mixed import mix_logits
 from newslean.schema import Schema
 from newslean.tagger import Logits, Tagger, context_of, decide, probabilities
-from train.calibrate import calibrate, natural_rows
+from train.calibrate import calibrate, choose_mix, natural_rows
 from train.evaluate import Predictions, evaluate, write_report
 from train.folds import SEED_SOURCE
 from train.labels import Example
@@ -56,6 +56,21 @@ def cross_calibrated(
     return predictions_from(name, logits, schema, [fitted[fold] for fold in folds])
 
 
+def cross_mixed(
+    finetuned: Logits, baseline: Logits, examples: Sequence[Example], folds: Sequence[int], schema: Schema
+) -> Logits:
+    """Mix out-of-fold logits, each fold by the shares that the others choose."""
+    assigned, result = np.array(folds), {name: values.copy() for name, values in finetuned.items()}
+    for fold in sorted(set(folds)):
+        inside, chosen = np.flatnonzero(assigned == fold).tolist(), np.flatnonzero(assigned != fold).tolist()
+        others = [{name: logits[name][chosen] for name in schema.names} for logits in (finetuned, baseline)]
+        mix = choose_mix(others[0], others[1], [examples[n] for n in chosen], schema)
+        part = [{name: logits[name][inside] for name in schema.names} for logits in (finetuned, baseline)]
+        for name, values in mix_logits(part[0], part[1], mix).items():
+            result[name][inside] = values
+    return result
+
+
 def tag_examples(name: str, tagger: Tagger, examples: Sequence[Example]) -> Predictions:
     """Labels and scores of a stored model."""
     contexts = contexts_of(examples, tagger.manifest.context)
@@ -80,9 +95,9 @@ def evaluate_oof(run: Run, oof: dict[str, Logits]) -> Report:
     return report
 
 
-def evaluate_held_out(run: Run, models: dict[str, Path]) -> Report:
+def evaluate_held_out(run: Run, taggers: dict[str, Tagger]) -> Report:
     """Measure stored models on the rows that a label file sets aside."""
-    found = [tag_examples(name, Tagger.load(folder), run.held_out) for name, folder in models.items()]
+    found = [tag_examples(name, tagger, run.held_out) for name, tagger in taggers.items()]
     report = evaluate(run.schema, run.held_out, found, seed=run.seed)
     write_report(report, run.held_out, found, run.schema, run.place / "held_out")
     return report

@@ -4,16 +4,18 @@ Knows examples and `BaselineParams`; gives a `newslean.baseline.Baseline`.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from newslean.baseline import VIEWS, Baseline, vectorizer
+from newslean.baseline import VIEWS, WORD, Baseline, View
 from newslean.schema import Dimension, Schema
 from newslean.tagger import Logits
 from train.labels import Example
@@ -30,15 +32,15 @@ def fit_baseline(examples: Sequence[Example], schema: Schema, params: BaselinePa
     seed : int
         For the order in which a linear SVM sees its rows.
     """
-    ranges = {"word": (1, params.word_ngrams), "char_wb": (2, params.char_ngrams)}
-    vectorizers, blocks = {}, []
-    for view in VIEWS:
-        settings = {"ngram_range": ranges[view], "sublinear_tf": params.sublinear_tf, "min_df": params.min_df}
-        vectorizers[view] = vectorizer(view, settings)
-        blocks.append(vectorizers[view].fit_transform([example.text for example in examples]))
+    views, blocks = [], []
+    for name in VIEWS:
+        fitted = _vectorizer(name, params)
+        blocks.append(fitted.fit_transform([example.text for example in examples]))
+        vocabulary = {term: int(column) for term, column in fitted.vocabulary_.items()}
+        views.append(View(name, fitted.ngram_range, params.sublinear_tf, vocabulary, fitted.idf_.astype(np.float32)))
     features = hstack(blocks, format="csr")
     weights = {d.name: _fit_dimension(d, features, examples, params, seed) for d in schema.dimensions}
-    return Baseline(vectorizers, weights)
+    return Baseline(views, weights)
 
 
 def cross_fit(
@@ -73,6 +75,18 @@ def cross_fit(
         for name, values in part.items():
             result[name][assigned == fold] = values
     return result
+
+
+def _vectorizer(view: str, params: BaselineParams) -> Any:
+    return TfidfVectorizer(
+        analyzer=view,
+        ngram_range=(1, params.word_ngrams) if view == "word" else (2, params.char_ngrams),
+        sublinear_tf=params.sublinear_tf,
+        min_df=params.min_df,
+        strip_accents="unicode",
+        token_pattern=WORD if view == "word" else None,
+        dtype=np.float32,
+    )
 
 
 def _fit_dimension(

@@ -19,6 +19,7 @@ TEMPERATURES = (0.05, 20.0)
 THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.01), 2)
 MIN_NATURAL = 1000
 """Sentences from which a temperature can be fitted."""
+MIXES = np.round(np.arange(0.0, 1.01, 0.1), 1)
 MIN_CONFIDENCES = np.round(np.arange(0.0, 0.61, 0.02), 2)
 
 
@@ -33,6 +34,32 @@ def natural_rows(examples: Sequence[Example], schema: Schema) -> dict[str, NDArr
         there = natural & np.array([d.name in e.labels for e in examples], dtype=bool)
         result[d.name] = there if there.sum() >= MIN_NATURAL else np.ones(len(examples), dtype=bool)
     return result
+
+
+def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example], schema: Schema) -> dict[str, float]:
+    """Choose the share of the fine-tuned model's logits in each dimension, by macro-F1.
+
+    Invented sentences do not count where there are enough others: the encoder has read more of their kind.
+
+    Parameters
+    ----------
+    finetuned, baseline : dict
+        Dimension to array of shape (examples, labels), out of fold.
+    """
+    real = np.array([e.source != "authored" for e in examples], dtype=bool)
+    mix = {}
+    for d in schema.dimensions:
+        there = np.array([d.name in e.labels for e in examples], dtype=bool)
+        rows = np.flatnonzero(there & real if (there & real).sum() >= MIN_NATURAL else there).tolist()
+        if not rows:
+            mix[d.name] = 1.0
+            continue
+        gold, scores = one_hot(d, [examples[n].labels[d.name] for n in rows]), []
+        for share in MIXES:
+            both = share * finetuned[d.name][rows] + (1 - share) * baseline[d.name][rows]
+            scores.append(_macro_f1(gold, hard_labels(d, both)))
+        mix[d.name] = _best(MIXES, np.array(scores), prefer=0.5)
+    return mix
 
 
 def calibrate(
@@ -93,9 +120,13 @@ def mean_macro_f1(logits: Logits, examples: Sequence[Example], schema: Schema) -
             continue
         gold = one_hot(d, [examples[n].labels[d.name] for n in rows])
         guess = hard_labels(d, logits[d.name][rows])
-        # Label by label: given one column, scikit-learn's macro-F1 would count the absence as a class too.
-        scores.append(np.mean([f1_score(*pair, zero_division=0) for pair in zip(gold.T, guess.T, strict=True)]))
+        scores.append(_macro_f1(gold, guess))
     return float(np.mean(scores)) if scores else 0.0
+
+
+def _macro_f1(gold: NDArray[np.bool_], guess: NDArray[np.bool_]) -> float:
+    # Label by label: given one column, scikit-learn's macro-F1 would count the absence as a class too.
+    return float(np.mean([f1_score(*pair, zero_division=0) for pair in zip(gold.T, guess.T, strict=True)]))
 
 
 def _temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:

@@ -49,7 +49,8 @@ def render_card(
     lines = [f"# {manifest.name} {manifest.version}", ""]
     lines += [
         f"Tags sentences with {', '.join(d.name for d in manifest.schema.dimensions)}. One encoder "
-        f"(`{manifest.base.get('name', '')}`) with one head per dimension, fine-tuned and exported to ONNX. "
+        f"(`{manifest.base.get('name', '')}`) with one head per dimension, fine-tuned and exported to ONNX; its logits "
+        f"are averaged with those of a TF-IDF baseline (share of the encoder: {_shares(manifest)}). "
         f"Written by `python -m train --seed {manifest.seed}` (newslean {manifest.code_version}, "
         f"splitter {manifest.splitter}).",
         "",
@@ -92,6 +93,10 @@ def render_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _shares(manifest: Manifest) -> str:
+    return ", ".join(f"{name} {share:g}" for name, share in manifest.mix.items()) or "all"
 
 
 def _parity_lines(parity: Mapping[str, Any]) -> list[str]:

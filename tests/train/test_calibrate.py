@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from newslean.manifest import Calibration
 from newslean.schema import Labels, Schema
 from newslean.tagger import Logits, decide, probabilities
-from train.calibrate import MIN_NATURAL, _threshold, calibrate, mean_macro_f1, natural_rows, one_hot
+from train.calibrate import MIN_NATURAL, _threshold, calibrate, choose_mix, mean_macro_f1, natural_rows, one_hot
 from train.labels import Example
 
 N = 4000
@@ -146,3 +148,36 @@ def test_mean_macro_f1_of_a_dimension_with_one_label():
 
 def test_default_calibration_is_empty():
     assert Calibration() == Calibration({}, {}, {})
+
+
+def test_the_mix_follows_the_better_model(schema: Schema):
+    random = np.random.default_rng(0)
+    labels = ("rise", "fall", "mixed", "flat")
+    examples = [
+        Example(f"d{n}", 0, "Text.", False, f"d{n}", "user", {"mood": labels[n % 4], "topic": ["metals"] * (n % 2)})
+        for n in range(400)
+    ]
+    noise = {"mood": random.normal(size=(400, 4)), "topic": random.normal(size=(400, 2))}
+    right = {
+        "mood": 3 * np.eye(4)[[n % 4 for n in range(400)]] + random.normal(size=(400, 4)) * 0.1,
+        "topic": np.array([[3.0, -3.0] if n % 2 else [-3.0, -3.0] for n in range(400)]),
+    }
+    good, bad = choose_mix(right, noise, examples, schema), choose_mix(noise, right, examples, schema)
+    assert all(good[name] >= 0.5 >= bad[name] for name in schema.names)
+    assert good != bad
+    assert choose_mix(noise, noise, [replace(e, labels={}) for e in examples], schema) == {"topic": 1.0, "mood": 1.0}
+
+
+def test_invented_sentences_do_not_choose_the_mix(schema: Schema):
+    """Of 2,000 real sentences the baseline knows all, of as many invented ones the encoder."""
+    examples = [
+        Example(
+            f"d{n}", 0, "Text.", False, f"d{n}", "user" if n < 2000 else "authored", {"mood": ("rise", "fall")[n % 2]}
+        )
+        for n in range(4000)
+    ]
+    gold = np.eye(4)[[n % 2 for n in range(4000)]]
+    wrong = 1 - gold
+    encoder, baseline = {"mood": gold.copy()}, {"mood": gold.copy()}
+    encoder["mood"][:2000], baseline["mood"][2000:] = wrong[:2000], wrong[2000:]
+    assert choose_mix(encoder, baseline, examples, Schema((schema["mood"],)))["mood"] < 0.5

@@ -14,6 +14,7 @@ import pytest
 
 from newslean.errors import DataError
 from newslean.manifest import read_manifest
+from newslean.mixed import Mixed
 from newslean.splitting import splitter_version
 from newslean.tagger import Tagger
 from train.labels import LabelFiles
@@ -57,11 +58,26 @@ def test_the_report_has_every_part_and_measures_the_right_rows(trained: SimpleNa
 
 def test_the_shipped_graph_is_the_network_that_was_fitted(trained: SimpleNamespace):
     texts = [e.text for e in trained.run.examples]
-    found = Tagger.load(trained.path).model.logits(texts, [""] * len(texts))
+    found = Tagger.load(trained.path).model.finetuned.logits(texts, [""] * len(texts))
     with np.load(trained.run.fits("transformer") / "reference.npz") as expected:
         for name in trained.run.schema.names:
             assert np.abs(found[name] - expected[name]).max() < 1.0  # int8
             assert np.corrcoef(found[name].ravel(), expected[name].ravel())[0, 1] > 0.99
+
+
+def test_encoder_and_baseline_answer_together(trained: SimpleNamespace):
+    texts = [e.text for e in trained.run.examples]
+    tagger, baseline = Tagger.load(trained.path), Tagger.load(trained.baseline)
+    assert set(tagger.manifest.mix) == {"topic", "mood"}
+    both, alone, other = (
+        model.logits(texts, [""] * len(texts)) for model in (tagger.model, tagger.model.finetuned, baseline.model)
+    )
+    for name, share in tagger.manifest.mix.items():
+        np.testing.assert_allclose(both[name], share * alone[name] + (1 - share) * other[name], atol=1e-5)
+    halves = replace(tagger.manifest, mix={"topic": 0.5, "mood": 0.0})
+    mixed = Mixed(tagger.model.finetuned, baseline.model, halves.mix).logits(texts, [""] * len(texts))
+    np.testing.assert_allclose(mixed["mood"], other["mood"])
+    np.testing.assert_allclose(mixed["topic"], (alone["topic"] + other["topic"]) / 2, atol=1e-5)
 
 
 def test_the_key_hangs_on_all_that_matters(trained: SimpleNamespace):
