@@ -39,7 +39,7 @@ def read_task(name: str, path: Path, *, seed: int, folder: Path) -> Task:
     data = json.loads(path.read_text(encoding="utf-8"))
     training, held_out = ([Example(**row) for row in data[part]] for part in ("training", "held_out"))
     schema = schema_from_dict(data["schema"], where=str(path))
-    return Task(schema, training, held_out, data["settings"][name], [Path(p) for p in data["labels"]], seed, folder)
+    return Task(schema, training, held_out, data["settings"][name], Path(data["label_set"]), seed, folder)
 
 
 def fit_newslean(task: Task) -> Predict:
@@ -52,7 +52,7 @@ def fit_newslean(task: Task) -> Predict:
     from train.params import FinetuneParams
     from train.warm import warm_up
 
-    grammar = find_grammar(task.labels, task.schema)
+    grammar = find_grammar([], task.label_set, task.schema)
     task.start()
     asked = FinetuneParams(**task.settings["params"])
     params, mixed = warm_up(

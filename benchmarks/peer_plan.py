@@ -91,7 +91,7 @@ class Plan:
     """
 
     schema: Schema
-    labels: list[str]
+    label_set: Path
     parts: list[tuple[list[Any], list[Any]]]
     shares: dict[str, float]
     seeds: list[int]
@@ -176,7 +176,7 @@ def settings_of(grammar: Any, *, epochs: int, steps: int) -> dict[str, dict[str,
 
 def fit(plan: Plan, name: str, seed: int, n: int) -> dict[str, Any]:
     """Fit one way with one seed on one part, or read what an earlier run kept."""
-    from train.run import thin
+    from train.folds import thin
 
     path = plan.place(name) / f"seed-{seed}-part-{n}.json"
     where = f"{WAYS[name].title}, seed {seed}" + (f", fold {n + 1} of {len(plan.parts)}" if plan.parts[1:] else "")
@@ -190,7 +190,7 @@ def fit(plan: Plan, name: str, seed: int, n: int) -> dict[str, Any]:
     task = {
         "schema": plan.schema.to_dict(),
         "settings": plan.settings,
-        "labels": plan.labels,
+        "label_set": str(plan.label_set.resolve()),
         "training": [asdict(e) for e in training],
         "held_out": [asdict(e) for e in held_out],
     }

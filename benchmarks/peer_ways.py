@@ -34,8 +34,8 @@ class Task:
     ----------
     settings : dict
         Of this way, by name.
-    labels : list of Path
-        Where the grammar of the labels may lie.
+    label_set : Path
+        File of the schema; a grammar may lie beside it.
     folder : Path
         For whatever a way leaves; removed in the end.
     started : float
@@ -46,7 +46,7 @@ class Task:
     training: list[Example]
     held_out: list[Example]
     settings: dict[str, Any]
-    labels: list[Path]
+    label_set: Path
     seed: int
     folder: Path
     started: float = 0.0

@@ -25,7 +25,7 @@ from newslean import __version__
 from newslean.errors import DataError, NewsleanError
 from newslean.files import write_file
 from newslean.schema import Dimension
-from train.options import data_options, find_grammar, read_labels
+from train.options import data_options, find_grammar, label_paths, read_labels
 
 PACKAGES = (
     "numpy",
@@ -45,17 +45,16 @@ def benchmark(names: Sequence[str], data: dict[str, Any], options: dict[str, Any
     from train.run import read_shares
 
     machine = describe_machine()
-    shares, seed = read_shares(options["share"]), data["seed"]
     files, schema = read_labels(data["labels"], data["schema"], data["texts"])
+    shares, seed = read_shares(options["share"], files.examples), data["seed"]
+    grammar = find_grammar(data["labels"], data["schema"], schema)
     plan = Plan(
         schema=schema,
-        labels=[str(path.resolve()) for path in data["labels"]],
+        label_set=label_paths(data["labels"], data["schema"])[1],
         parts=part_examples(files.examples, on_split=options["on_split"], folds=options["folds"], seed=seed),
         shares=shares,
         seeds=[*range(seed, seed + options["seeds"])],
-        settings=settings_of(
-            find_grammar(data["labels"], schema), epochs=options["epochs"], steps=options["setfit_steps"]
-        ),
+        settings=settings_of(grammar, epochs=options["epochs"], steps=options["setfit_steps"]),
         work=options["work"],
         folder=folder,
     )

@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -70,29 +70,29 @@ class View:
         return columns, values / max(float(np.sqrt(values @ values)), 1e-12)
 
 
-def cut(view: str, text: str, ngram_range: tuple[int, int]) -> list[str]:
+def cut(view: str, text: str, ngram_range: tuple[int, int]) -> Iterator[str]:
     """Cut a text into n-grams of words, or of the characters of each word with a space on either side.
 
     Examples
     --------
-    >>> cut("word", "The U.S. café", (1, 2))
+    >>> [*cut("word", "The U.S. café", (1, 2))]
     ['the', 'u.s', 'cafe', 'the u.s', 'u.s cafe']
-    >>> cut("char_wb", "ab c", (2, 3))
+    >>> [*cut("char_wb", "ab c", (2, 3))]
     [' a', 'ab', 'b ', ' ab', 'ab ', ' c', 'c ', ' c ']
     """
     low, high = ngram_range
     text = _plain(text.lower())
     if view == "word":
         words = re.findall(WORD, text)
-        return [" ".join(words[k : k + n]) for n in range(low, high + 1) for k in range(len(words) - n + 1)]
-    grams = []
+        for n in range(low, min(high, len(words)) + 1):
+            yield from (" ".join(words[k : k + n]) for k in range(len(words) - n + 1))
+        return
     for word in text.split():
         padded = f" {word} "
         for n in range(low, high + 1):
-            grams += [padded[k : k + n] for k in range(max(1, len(padded) - n + 1))]
+            yield from (padded[k : k + n] for k in range(max(1, len(padded) - n + 1)))
             if n >= len(padded):  # counted once, however short
                 break
-    return grams
 
 
 class Baseline:
@@ -172,7 +172,8 @@ def _plain(text: str) -> str:
 def _view(name: str, stored: Mapping[str, Any], idf: NDArray[np.float32]) -> View:
     vocabulary = {term: n for n, term in enumerate(stored["terms"])}
     low, high = stored["ngram_range"]
-    if idf.shape != (len(vocabulary),) or not 1 <= low <= high:
+    sound = len(vocabulary) == len(stored["terms"]) and type(low) is type(high) is int and 1 <= low <= high
+    if idf.shape != (len(vocabulary),) or not sound or not np.isfinite(idf).all():
         raise ValueError(f"{name}: {len(vocabulary)} terms of {low} to {high} for {idf.shape} idf")
     return View(name, (low, high), bool(stored["sublinear_tf"]), vocabulary, idf)
 
@@ -185,5 +186,7 @@ def _weights(
         coefficients, intercepts = arrays[f"coefficients.{d.name}"], arrays[f"intercepts.{d.name}"]
         if coefficients.shape != (len(d.labels), terms) or intercepts.shape != (len(d.labels),):
             raise ValueError(f"{d.name}: {coefficients.shape} coefficients for {len(d.labels)} labels, {terms} terms")
+        if not (np.isfinite(coefficients).all() and np.isfinite(intercepts).all()):
+            raise ValueError(f"{d.name}: weights that are no numbers")
         weights[d.name] = (coefficients, intercepts)
     return weights

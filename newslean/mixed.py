@@ -31,7 +31,7 @@ def mix_logits(finetuned: Logits, baseline: Logits, mix: Mapping[str, float]) ->
 
 
 class Mixed:
-    """Both models as one; it has whatever else the fine-tuned one has."""
+    """Both models as one."""
 
     def __init__(self, finetuned: Finetuned, baseline: Baseline, mix: Mapping[str, float]) -> None:
         self.finetuned = finetuned

@@ -86,12 +86,17 @@ def test_a_text_is_cut_as_scikit_learn_cuts_it(view: str):
 
 
 def test_dots_and_single_characters_are_words():
-    assert cut("word", "U.S. o1 a Zinc.", (1, 1)) == ["u.s", "o1", "a", "zinc"]
+    assert [*cut("word", "U.S. o1 a Zinc.", (1, 1))] == ["u.s", "o1", "a", "zinc"]
 
 
 def test_no_texts_at_all(trained: SimpleNamespace):
     found = Baseline.load(trained.baseline, read_manifest(trained.baseline)).logits([], [])
     assert {name: values.shape for name, values in found.items()} == {"topic": (0, 2), "mood": (0, 4)}
+
+
+VOCABULARY = b'{"word": {"terms": %b, "ngram_range": %b, "sublinear_tf": true}}'
+ODD = ((b'["a", "a"]', b"[1, 2]"), (b'["a"]', b"[1, Infinity]"), (b'["a"]', b"[1.0, 2.0]"), (b"5", b"[1, 2]"))
+"""Terms and lengths of n-grams that would load, and fail at the first sentence."""
 
 
 def _replace(folder: Path, name: str, data: bytes) -> None:
@@ -105,12 +110,14 @@ def _replace(folder: Path, name: str, data: bytes) -> None:
 @pytest.mark.parametrize(
     "array", ["coefficients.topic", "intercepts.mood", "idf.word", "idf.char_wb", "coefficients.mood"]
 )
-@pytest.mark.parametrize("change", ["shorter", "missing"])
+@pytest.mark.parametrize("change", ["shorter", "missing", "nan"])
 def test_arrays_that_do_not_fit(baseline_folder: Path, array: str, change: str):
     path = baseline_folder / "weights.safetensors"
     arrays = load_file(path)
     if change == "shorter":
         arrays[array] = np.ascontiguousarray(arrays[array][..., :-1])
+    elif change == "nan":
+        arrays[array].flat[0] = np.nan
     else:
         del arrays[array]
     save_file(arrays, path)
@@ -130,6 +137,7 @@ def test_arrays_that_do_not_fit(baseline_folder: Path, array: str, change: str):
         ("vocabulary.json", b'{"word": 5, "char_wb": 5}'),
         ("vocabulary.json", b'{"word": {"terms": ["a"]}}'),
         ("vocabulary.json", b'{"word": []}'),
+        *(("vocabulary.json", VOCABULARY % pair) for pair in ODD),
         ("vocabulary.json", b"[" * 100_000),
     ],
 )

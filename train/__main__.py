@@ -72,8 +72,8 @@ def _train(
         models=models,
         say=lambda line: click.echo(line, err=True),
         progress=sys.stderr.isatty(),
-        grammar=find_grammar(labels, label_set),
-        shares=read_shares(share),
+        grammar=find_grammar(labels, schema, label_set),
+        shares=read_shares(share, files.examples),
     )
     path, report = train(run)
     if promote:

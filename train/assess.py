@@ -39,36 +39,41 @@ def predictions_from(name: str, logits: Logits, schema: Schema, calibrations: Se
 
 
 def cross_calibrated(
-    name: str, logits: Logits, examples: Sequence[Example], folds: Sequence[int], schema: Schema
+    name: str,
+    logits: Logits,
+    examples: Sequence[Example],
+    folds: Sequence[int],
+    schema: Schema,
+    *,
+    beside: Logits | None = None,
 ) -> Predictions:
     """Labels and scores of out-of-fold logits, each fold calibrated on the others.
 
     So neither the weights nor the temperature and thresholds have seen the
     sentence that they are measured on.
+
+    Parameters
+    ----------
+    beside : dict, optional
+        Logits of a baseline to mix in, by shares that are chosen on the other folds too.
     """
     assigned, natural = np.array(folds), natural_rows(examples, schema)
-    fitted = {}
+    fitted, result = {}, {key: values.copy() for key, values in logits.items()}
     for fold in sorted(set(folds)):
-        chosen = np.flatnonzero(assigned != fold).tolist()
-        others = {key: values[chosen] for key, values in logits.items()}
-        rest = {key: rows[chosen] for key, rows in natural.items()}
-        fitted[fold] = calibrate(others, [examples[n].labels for n in chosen], schema, natural=rest)
-    return predictions_from(name, logits, schema, [fitted[fold] for fold in folds])
+        chosen, inside = np.flatnonzero(assigned != fold).tolist(), np.flatnonzero(assigned == fold).tolist()
+        others, rows = _rows_of(logits, chosen), [examples[n] for n in chosen]
+        if beside is not None:
+            mix = choose_mix(others, _rows_of(beside, chosen), rows, schema)
+            others = mix_logits(others, _rows_of(beside, chosen), mix)
+            for key, values in mix_logits(_rows_of(logits, inside), _rows_of(beside, inside), mix).items():
+                result[key][inside] = values
+        rest = {key: flags[chosen] for key, flags in natural.items()}
+        fitted[fold] = calibrate(others, [e.labels for e in rows], schema, natural=rest)
+    return predictions_from(name, result, schema, [fitted[fold] for fold in folds])
 
 
-def cross_mixed(
-    finetuned: Logits, baseline: Logits, examples: Sequence[Example], folds: Sequence[int], schema: Schema
-) -> Logits:
-    """Mix out-of-fold logits, each fold by the shares that the others choose."""
-    assigned, result = np.array(folds), {name: values.copy() for name, values in finetuned.items()}
-    for fold in sorted(set(folds)):
-        inside, chosen = np.flatnonzero(assigned == fold).tolist(), np.flatnonzero(assigned != fold).tolist()
-        others = [{name: logits[name][chosen] for name in schema.names} for logits in (finetuned, baseline)]
-        mix = choose_mix(others[0], others[1], [examples[n] for n in chosen], schema)
-        part = [{name: logits[name][inside] for name in schema.names} for logits in (finetuned, baseline)]
-        for name, values in mix_logits(part[0], part[1], mix).items():
-            result[name][inside] = values
-    return result
+def _rows_of(logits: Logits, rows: Sequence[int]) -> Logits:
+    return {key: values[list(rows)] for key, values in logits.items()}
 
 
 def tag_examples(name: str, tagger: Tagger, examples: Sequence[Example]) -> Predictions:
@@ -81,8 +86,10 @@ def tag_examples(name: str, tagger: Tagger, examples: Sequence[Example]) -> Pred
 
 
 def evaluate_oof(run: Run, oof: dict[str, Logits]) -> Report:
-    """Measure out-of-fold answers: all examples, and the seed articles, each left out in turn."""
-    found = [cross_calibrated(name, logits, run.examples, run.assigned, run.schema) for name, logits in oof.items()]
+    """Measure out-of-fold answers of each model and of both mixed: all examples, and the seed articles left out."""
+    rest = (run.examples, run.assigned, run.schema)
+    found = [cross_calibrated(name, logits, *rest) for name, logits in oof.items()]
+    found.append(cross_calibrated("mixed", oof["transformer"], *rest, beside=oof["baseline"]))
     report = {}
     for part, source in (("out_of_fold", None), ("seeds", SEED_SOURCE)):
         rows = [n for n, e in enumerate(run.examples) if source in (None, e.source)]

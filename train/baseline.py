@@ -96,6 +96,8 @@ def _fit_dimension(
     values = [examples[n].labels[d.name] for n in rows]
     coefficients = np.zeros((len(d.labels), features.shape[1]), dtype=np.float32)
     intercepts = np.full(len(d.labels), -10.0, dtype=np.float32)
+    if not rows:
+        return coefficients, intercepts
     if d.multi:
         for k, label in enumerate(d.labels):
             gold = np.array([label in value for value in values])

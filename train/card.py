@@ -36,6 +36,8 @@ def render_card(
     params: FinetuneParams,
     *,
     grammar: bool = False,
+    shares: Mapping[str, float] | None = None,
+    beside: int = 0,
 ) -> str:
     """Write the model card as Markdown.
 
@@ -45,6 +47,10 @@ def render_card(
         What the transformer was trained on.
     grammar : bool
         Whether the labels came with a grammar.
+    shares : mapping, optional
+        Pattern to share of the articles, where the encoder was trained on a part.
+    beside : int
+        Sentences that the baseline in the same folder was fitted on.
     """
     lines = [f"# {manifest.name} {manifest.version}", ""]
     lines += [
@@ -61,14 +67,7 @@ def render_card(
         "## Trained on",
         "",
     ]
-    for source, count in Counter(e.source for e in examples).most_common():
-        groups = len({e.group for e in examples if e.source == source})
-        lines.append(f"- {source}: {count:,} sentences of {groups:,} articles ({SOURCES.get(source, 'as labelled')})")
-    if grammar and (params.warm_sentences or params.mixed_sentences):
-        lines.append(
-            f"- a grammar of invented comparisons: {params.warm_sentences:,} draws before all others, "
-            f"{params.mixed_sentences:,} among them"
-        )
+    lines += _trained_lines(examples, params, grammar=grammar, shares=shares or {}, beside=beside)
     lines += ["", "Files and their SHA-256 stand in `manifest.json`.", "", "## Measured", ""]
     for part, found in report.items():
         lines += [f"{PARTS.get(part, part)}:", "", readme_table(found), ""]
@@ -95,8 +94,26 @@ def render_card(
     return "\n".join(lines)
 
 
+def _trained_lines(
+    examples: Sequence[Example], params: FinetuneParams, *, grammar: bool, shares: Mapping[str, float], beside: int
+) -> list[str]:
+    lines = []
+    for source, count in Counter(e.source for e in examples).most_common():
+        groups = len({e.group for e in examples if e.source == source})
+        lines.append(f"- {source}: {count:,} sentences of {groups:,} articles ({SOURCES.get(source, 'as labelled')})")
+    if grammar and (params.warm_sentences or params.mixed_sentences):
+        lines.append(
+            f"- a grammar of invented comparisons: {params.warm_sentences:,} draws before all others, "
+            f"{params.mixed_sentences:,} among them"
+        )
+    if shares:
+        options = " ".join(f"--share '{pattern}={share:g}'" for pattern, share in shares.items())
+        lines.append(f"- of the articles that some options name, that share ({options})")
+    return [*lines, f"- the baseline in the same folder: all {beside:,} labelled sentences"]
+
+
 def _shares(manifest: Manifest) -> str:
-    return ", ".join(f"{name} {share:g}" for name, share in manifest.mix.items()) or "all"
+    return ", ".join(f"{name} {share:g}" for name, share in manifest.mix.items())
 
 
 def _parity_lines(parity: Mapping[str, Any]) -> list[str]:

@@ -97,9 +97,11 @@ def experiment(kind: str, changes: Any, labels: Any, schema: Any, texts: Any, wo
     files, label_set = read_labels(labels, schema, texts)
     quiet_libraries()
     name, against, source = options.pop("name"), options.pop("against"), options.pop("source")
-    setting = Setting(params=params, sources=source, shares=read_shares(options.pop("share")), **options)
+    setting = Setting(
+        params=params, sources=source, shares=read_shares(options.pop("share"), files.examples), **options
+    )
     say = lambda line: click.echo(line, err=True)  # noqa: E731 - a one-line closure
-    grammar = find_grammar(labels, label_set)
+    grammar = find_grammar(labels, schema, label_set)
     click.echo(run_experiment(setting, files, label_set, grammar, name=name, against=against, work=work, say=say))
 
 

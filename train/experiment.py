@@ -24,11 +24,11 @@ from train.arrays import read_arrays, write_arrays
 from train.baseline import fit_baseline
 from train.calibrate import hard_labels, one_hot
 from train.finetune import finetune, predict_logits
-from train.folds import SEED_SOURCE
+from train.folds import SEED_SOURCE, thin
 from train.grammar import Grammar
 from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
-from train.run import code_hashes, digest, part_rows, thin
+from train.run import code_hashes, digest, part_rows
 from train.warm import warm_up
 
 REPLICATES = 2000
@@ -86,17 +86,18 @@ def run_experiment(
     DataError
         If there are no rows to train or measure on, or the name holds another setting or other rows.
     """
-    for given in filter(None, (name, against)):
+    for option, given in (("--name", name), ("--against", against or name)):
         if not re.fullmatch(r"[\w+-][\w.+-]*", given):
-            raise DataError(f"--name {given!r}: expected letters, digits and . + - _ only, since it names a folder.")
+            raise DataError(f"{option} {given!r}: expected letters, digits and . + - _ only, since it names a folder.")
     training, held_out = _rows(setting, files)
     place, rows = work / name, digest([[e.doc, e.n, e.text, e.labels] for e in held_out])
     kind = "baseline" if isinstance(setting.params, BaselineParams) else "transformer"
     described = {
         **asdict(replace(setting, seed=0, seeds=0)),
+        "shares": [*setting.shares.items()],
         "measured_on": rows,
         "trained_on": digest([[e.doc, e.n, e.text, e.before, e.article_title, e.labels] for e in training]),
-        "grammar": digest(grammar and asdict(grammar)),
+        "grammar": digest(asdict(grammar)) if grammar and _reads_grammar(setting.params) else "",
         "code": digest(code_hashes(kind)),
     }
     _claim(place / "setting.json", json.loads(json.dumps(described)))
@@ -114,6 +115,10 @@ def run_experiment(
     lines = [f"| {name} | seeds | mean (95 % interval) | {f'minus {against} |' if against else ''}".rstrip()]
     lines.append("| --- |" + " --- |" * (3 if against else 2))
     return "\n".join([*lines, *(_line(d, found, other, held_out, setting.seed) for d in schema.dimensions)])
+
+
+def _reads_grammar(params: BaselineParams | FinetuneParams) -> bool:
+    return isinstance(params, FinetuneParams) and bool(params.warm_sentences or params.mixed_sentences)
 
 
 def _rows(setting: Setting, files: LabelFiles) -> tuple[list[Example], list[Example]]:

@@ -4,10 +4,12 @@ Knows examples and groups; knows no model.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
 import numpy as np
 
+from newslean.errors import DataError
 from train.labels import Example
 
 SEED_SOURCE = "seed"
@@ -67,6 +69,33 @@ def hold_out(examples: Sequence[Example], *, share: float, seed: int) -> tuple[l
     return [e for e, k in zip(examples, folds, strict=True) if k], [
         e for e, k in zip(examples, folds, strict=True) if not k
     ]
+
+
+def thin(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> list[Example]:
+    """Draw the articles to train on: of those that a pattern names, its share.
+
+    Parameters
+    ----------
+    shares : mapping of str to float
+        As `read_shares` gives it; of several patterns that fit an article the last counts, and articles that no
+        pattern names are all kept.
+    seed : int
+        Other seeds draw other articles.
+
+    Raises
+    ------
+    DataError
+        If nothing is left.
+    """
+    pattern_of = {e.group: next((p for p in reversed([*shares]) if fnmatchcase(e.doc, p)), "") for e in examples}
+    kept: set[str] = set()
+    for pattern in sorted({*pattern_of.values()}):
+        groups = np.array(sorted(group for group, found in pattern_of.items() if found == pattern))
+        number = max(1, round(shares.get(pattern, 1.0) * len(groups))) if shares.get(pattern, 1.0) else 0
+        kept.update(np.random.default_rng(seed).permutation(groups)[:number].tolist())
+    if examples and not kept:
+        raise DataError("--share: expected articles to train on; found none left. Take a larger share.")
+    return [e for e in examples if e.group in kept]
 
 
 def _clusters(examples: Sequence[Example]) -> dict[str, str]:

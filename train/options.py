@@ -66,12 +66,12 @@ def read_labels(labels: Any, schema: Path | None, texts: Any) -> tuple[Any, Any]
     return files, label_set
 
 
-def find_grammar(labels: Any, label_set: Any) -> Any:
-    """Read the grammar of the labels folders that are meant; None if none holds one."""
+def find_grammar(labels: Any, schema: Path | None, label_set: Any) -> Any:
+    """Read the grammar that lies beside the label set; None if there is none."""
     from train.grammar import read_grammar
 
-    folders = [path / "grammar" for path in label_paths(labels, None)[0] if (path / "grammar").is_dir()]
-    return read_grammar(folders[0], label_set) if folders else None
+    folder = label_paths(labels, schema)[1].parent / "grammar"
+    return read_grammar(folder, label_set) if folder.is_dir() else None
 
 
 def tell_skipped(skipped: int) -> None:

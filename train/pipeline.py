@@ -19,11 +19,11 @@ from train import export
 from train.arrays import read_arrays, write_arrays
 from train.baseline import cross_fit
 from train.finetune import finetune, predict_logits
-from train.folds import hold_out
+from train.folds import hold_out, thin
 from train.labels import Example
 from train.params import FinetuneParams
 from train.publish import Report, make_models
-from train.run import Run, thin
+from train.run import Run
 from train.warm import warm_up
 
 VALIDATION_SHARE = 0.1

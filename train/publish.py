@@ -20,12 +20,13 @@ from newslean.mixed import mix_logits
 from newslean.splitting import splitter_version
 from newslean.tagger import Logits, Tagger
 from train import export
-from train.assess import contexts_of, cross_mixed, evaluate_held_out, evaluate_oof, headline
+from train.assess import contexts_of, evaluate_held_out, evaluate_oof, headline
 from train.baseline import fit_baseline
 from train.calibrate import calibrate, choose_mix, natural_rows
 from train.card import render_card
+from train.folds import thin
 from train.network import describe_base
-from train.run import Run, thin
+from train.run import Run
 
 Report = dict[str, Any]
 
@@ -52,8 +53,7 @@ def make_models(run: Run, oof: dict[str, Logits], reference: Logits) -> tuple[Pa
     baseline = fit_baseline(run.examples, run.schema, run.baseline, seed=run.seed)
     baseline.save(run.staging)
     parity = _choose_graph(run, manifest, reference, baseline)
-    mixed = cross_mixed(oof["transformer"], oof["baseline"], run.examples, run.assigned, run.schema)
-    report = evaluate_oof(run, {**oof, "mixed": mixed})
+    report = evaluate_oof(run, oof)
     published = _publish_baseline(run, manifest, oof["baseline"], baseline)
     manifest = replace(
         manifest,
@@ -94,7 +94,7 @@ def _manifest(run: Run, calibration: Calibration) -> Manifest:
         max_length=run.finetuned.max_length,
         context=run.finetuned.context,
         base=describe_base(run.finetuned.base),
-        data=run.files.hashes,
+        data={**run.files.hashes, **({"grammar": run.grammar_hash} if run.grammar_hash else {})},
         code_version=__version__,
         seed=run.seed,
     )
@@ -165,6 +165,14 @@ def _publish_baseline(run: Run, manifest: Manifest, logits: Logits, baseline: Ba
 
 def _write_card(run: Run, manifest: Manifest, report: Report) -> None:
     training = thin(run.examples, run.shares, run.seed)
-    card = render_card(manifest, report, training, run.finetuned, grammar=run.grammar is not None)
+    card = render_card(
+        manifest,
+        report,
+        training,
+        run.finetuned,
+        grammar=run.grammar is not None,
+        shares=run.shares,
+        beside=len(run.examples),
+    )
     write_file(run.staging / "README.md", card)
     write_manifest(run.staging, manifest)

@@ -11,8 +11,6 @@ from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
 
-import numpy as np
-
 from newslean.errors import DataError
 from newslean.files import sha256
 from newslean.schema import Schema
@@ -23,9 +21,9 @@ from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
 
 CODE = {
-    "baseline": ("baseline.py", "folds.py"),
-    "transformer": ("network.py", "finetune.py", "batches.py", "folds.py", "grammar.py", "warm.py"),
-    "calibration": ("calibrate.py", "export.py"),
+    "baseline": ("baseline.py", "folds.py", "../newslean/baseline.py"),
+    "transformer": ("network.py", "finetune.py", "batches.py", "folds.py", "grammar.py", "draw.py", "warm.py"),
+    "calibration": ("calibrate.py", "export.py", "publish.py", "../newslean/mixed.py"),
 }
 """Modules whose change makes the fits of a kind of model, or what is made of them, void."""
 
@@ -84,9 +82,13 @@ class Run:
         """Hash of what the fits of a kind of model hang on beside the data: parameters and code."""
         if kind == "baseline":
             return digest([asdict(self.baseline), code_hashes(kind)])
+        return digest([asdict(self.finetuned), self.grammar_hash, [*self.shares.items()], code_hashes(kind)])
+
+    @property
+    def grammar_hash(self) -> str:
+        """Hash of the grammar; "" if no sentence is drawn from one."""
         used = self.finetuned.warm_sentences or self.finetuned.mixed_sentences
-        grammar = asdict(self.grammar) if used and self.grammar else None
-        return digest([asdict(self.finetuned), grammar, dict(self.shares), code_hashes(kind)])
+        return digest(asdict(self.grammar)) if used and self.grammar else ""
 
     @property
     def version_key(self) -> str:
@@ -117,7 +119,7 @@ def code_hashes(kind: str) -> list[str]:
 
     Once a process: a module that is edited while a run goes must not send its stages to another folder.
     """
-    return [sha256(Path(__file__).with_name(name)) for name in CODE[kind]]
+    return [sha256(Path(__file__).parent / name) for name in CODE[kind]]
 
 
 def part_rows(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
@@ -127,44 +129,27 @@ def part_rows(examples: Sequence[Example]) -> tuple[list[Example], list[Example]
     return training, [e for e in examples if e.split not in ("", "train") and e.text not in known]
 
 
-def read_shares(values: Sequence[str]) -> dict[str, float]:
+def read_shares(values: Sequence[str], examples: Sequence[Example]) -> dict[str, float]:
     """Read shares given as ``0.5`` (of all articles) or ``pool-*=0.5`` (of those so named).
 
     Raises
     ------
     DataError
-        If a share is no number from 0 to 1.
+        If a share is no number from 0 to 1, or a pattern names no article of the examples.
     """
-    shares = {}
+    shares: dict[str, float] = {}
     for value in values:
         pattern, _, number = value.rpartition("=")
+        shares.pop(pattern or "*", None)  # given again, it counts as the last
         try:
             shares[pattern or "*"] = float(number)
         except ValueError:
             shares[pattern or "*"] = -1.0
         if not 0 <= shares[pattern or "*"] <= 1:
             raise DataError(f"--share {value}: expected a number from 0 to 1, or PATTERN=NUMBER; found {number!r}.")
+        if not any(fnmatchcase(e.doc, pattern or "*") for e in examples):
+            raise DataError(f"--share {value}: expected articles so named; found none.")
     return shares
-
-
-def thin(examples: Sequence[Example], shares: Mapping[str, float], seed: int) -> list[Example]:
-    """Draw the articles to train on: of those that a pattern names, its share.
-
-    Parameters
-    ----------
-    shares : mapping of str to float
-        As `read_shares` gives it; of several patterns that fit an article the last counts, and articles that no
-        pattern names are all kept.
-    seed : int
-        Other seeds draw other articles.
-    """
-    pattern_of = {e.group: next((p for p in reversed([*shares]) if fnmatchcase(e.doc, p)), "") for e in examples}
-    kept: set[str] = set()
-    for pattern in sorted({*pattern_of.values()}):
-        groups = np.array(sorted(group for group, found in pattern_of.items() if found == pattern))
-        number = max(1, round(shares.get(pattern, 1.0) * len(groups))) if shares.get(pattern, 1.0) else 0
-        kept.update(np.random.default_rng(seed).permutation(groups)[:number].tolist())
-    return [e for e in examples if e.group in kept]
 
 
 def digest(value: object) -> str:

@@ -5,15 +5,17 @@ result: what comes from a grammar leaks no article.
 """
 
 import os
-import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from newslean.schema import Schema
 from newslean.tagger import context_of
+from train.draw import generate
 from train.finetune import finetune
-from train.grammar import Grammar, generate
+from train.grammar import Grammar
 from train.labels import Example
 from train.network import load_base
 from train.params import FinetuneParams
@@ -53,12 +55,13 @@ def warm_up(
     if not folder.exists():
         sentences = _drawn(grammar, schema, params, params.warm_sentences, seed=seed)
         say(f"warm start: {len(sentences):,} sentences of the grammar")
-        fit = finetune(sentences, [], schema, once, seed=seed, folder=place / f"{folder.name}-checkpoints")
-        partial = folder.with_name(f".{folder.name}.part")
-        shutil.rmtree(partial, ignore_errors=True)
-        fit.network.encoder.save_pretrained(partial)
-        load_base(params.base)[1].save_pretrained(partial)
-        os.replace(partial, folder)
+        place.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{folder.name}-", dir=place) as partial:  # one each: runs may share the place
+            fit = finetune(sentences, [], schema, once, seed=seed, folder=Path(partial, "checkpoints"))
+            fit.network.encoder.save_pretrained(Path(partial, "encoder"))
+            load_base(params.base)[1].save_pretrained(Path(partial, "encoder"))
+            with suppress(OSError):  # another run was first, with the same
+                os.replace(Path(partial, "encoder"), folder)
     return replace(params, base=str(folder)), mixed
 
 

@@ -6,6 +6,7 @@ import pytest
 from newslean.manifest import Calibration
 from newslean.schema import Labels, Schema
 from newslean.tagger import Logits, decide, probabilities
+from train.assess import cross_calibrated
 from train.calibrate import MIN_NATURAL, _threshold, calibrate, choose_mix, mean_macro_f1, natural_rows, one_hot
 from train.labels import Example
 
@@ -181,3 +182,29 @@ def test_invented_sentences_do_not_choose_the_mix(schema: Schema):
     encoder, baseline = {"mood": gold.copy()}, {"mood": gold.copy()}
     encoder["mood"][:2000], baseline["mood"][2000:] = wrong[:2000], wrong[2000:]
     assert choose_mix(encoder, baseline, examples, Schema((schema["mood"],)))["mood"] < 0.5
+
+
+def test_what_a_fold_answers_does_not_hang_on_its_own_labels(schema: Schema):
+    random, labels = np.random.default_rng(1), schema["mood"].labels
+    examples = [
+        Example(f"d{n}", 0, "Text.", False, f"d{n}", "user", {"mood": labels[n % 4], "topic": ["metals"] * (n % 2)})
+        for n in range(400)
+    ]
+    folds = [n // 4 % 4 for n in range(400)]
+    gold = {"mood": np.eye(4)[[n % 4 for n in range(400)]], "topic": np.eye(2)[[n % 2 for n in range(400)]]}
+    encoder, baseline = (
+        {name: (values * 2 + random.normal(size=values.shape)).astype(np.float32) for name, values in gold.items()}
+        for _ in range(2)
+    )
+    wrong = {"mood": "flat", "topic": []}
+    changed = [e if k else replace(e, labels=wrong) for e, k in zip(examples, folds, strict=True)]
+    first, second = (
+        cross_calibrated("mixed", encoder, rows, folds, schema, beside=baseline) for rows in (examples, changed)
+    )
+    inside = [n for n, k in enumerate(folds) if k == 0]
+    assert [first.labels[n] for n in inside] == [second.labels[n] for n in inside]
+    assert [first.scores[n] for n in inside] == [second.scores[n] for n in inside]
+    assert first.scores != second.scores  # the others may well change
+    alone = cross_calibrated("encoder", encoder, examples, folds, schema)
+    right = [sum(p.labels[n]["mood"] == labels[n % 4] for n in range(400)) for p in (first, alone)]
+    assert right[0] > right[1]  # two models that err on different rows

@@ -133,8 +133,22 @@ def test_shares_by_pattern(run):
 @pytest.mark.parametrize("value", ["much", "2", "-1", "paper=", "paper-*=nan"])
 def test_a_share_that_is_none(value: str):
     with pytest.raises(DataError, match=re.escape(f"--share {value}: expected a number")):
-        read_shares([value])
+        read_shares([value], [])
 
 
-def test_shares_are_read():
-    assert read_shares(["0.5", "pool-*=0.25", "a=b=1"]) == {"*": 0.5, "pool-*": 0.25, "a=b": 1.0}
+def test_shares_are_read(examples):
+    found = read_shares(["paper-*=0.25", "0.5", "paper-1=1", "paper-*=1"], examples)
+    assert [*found.items()] == [("*", 0.5), ("paper-1", 1.0), ("paper-*", 1.0)]  # given again, it comes last
+    with pytest.raises(DataError, match="expected articles so named"):
+        read_shares(["papers-*=0.5"], examples)
+
+
+def test_the_order_of_shares_is_part_of_the_setting(run):
+    run("some", Setting(BASELINE, "test", seeds=1, shares={"*": 0.5, "paper-3": 1.0}))
+    with pytest.raises(DataError, match="found other shares"):
+        run("some", Setting(BASELINE, "test", seeds=1, shares={"paper-3": 1.0, "*": 0.5}))
+
+
+def test_a_share_that_leaves_nothing(run):
+    with pytest.raises(DataError, match="found none left"):
+        run("none", Setting(BASELINE, "test", seeds=1, shares={"*": 0.0}))

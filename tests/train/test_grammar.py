@@ -10,8 +10,9 @@ import torch
 
 from newslean.errors import DataError
 from newslean.schema import Schema, read_schema
+from train.draw import generate
 from train.finetune import finetune
-from train.grammar import Grammar, generate, read_grammar
+from train.grammar import Grammar, read_grammar
 from train.network import load_base
 from train.warm import warm_up
 
@@ -98,12 +99,19 @@ def test_a_seed_gives_the_same_sentences(grammar: Grammar, schema: Schema):
         (WORDS, PATTERNS.replace('"flat"', '"even"'), "stance 'even'"),
         (WORDS, PATTERNS.replace('"weather"', '"wind"'), "topic 'wind'"),
         (WORDS.replace("metals", "wood"), PATTERNS, "label 'wood'"),
-        (WORDS.replace('"mood"', '"frame"'), PATTERNS, "found frame"),
+        (WORDS.replace('"mood"', '"frame"'), PATTERNS, "found 'frame'"),
+        (WORDS.replace('"mood"', '"topic"'), PATTERNS, "expected a single dimension"),
+        (WORDS.replace('"rise"', '"risen"'), PATTERNS, "label 'risen'"),
+        (WORDS.replace("= 2", "= 3"), PATTERNS, "decides 3"),
+        (WORDS.replace("{who} says", "{whose} says"), PATTERNS, "slot '{whose}'"),
+        (WORDS.replace('["Arlen"]', '"Arlen"'), PATTERNS, "expected a list of strings"),
+        (WORDS, PATTERNS.replace('["It trails {2.name}."]', '"It trails."'), "expected a list of strings"),
         (WORDS.replace("[[joint]]", "[[joined]]"), PATTERNS, "KeyError('joint') is amiss"),
         (WORDS, PATTERNS.replace("before", "ahead"), "found ahead"),
         (WORDS, "", "0 patterns"),
         (WORDS, "text = [", "expected a TOML file"),
-        (WORDS, '[[pattern]]\nstance = "flat"', "expected text"),
+        (WORDS, '[[pattern]]\nstance = "flat"', "expected a list of strings"),
+        (WORDS, '[[pattern]]\ntext = ["It rains"]', "expected stance"),
     ],
 )
 def test_a_faulty_grammar_is_refused(words: str, patterns: str, message: str, tmp_path: Path, schema: Schema):

@@ -17,6 +17,8 @@ from newslean.manifest import read_manifest
 from newslean.mixed import Mixed
 from newslean.splitting import splitter_version
 from newslean.tagger import Tagger
+from tests.train.test_grammar import PATTERNS, WORDS
+from train.grammar import read_grammar
 from train.labels import LabelFiles
 from train.pipeline import train
 
@@ -41,7 +43,8 @@ def test_the_model_loads_and_says_where_it_comes_from(trained: SimpleNamespace):
     assert set(manifest.metrics["macro_f1"]) == {"out_of_fold", "seeds", "held_out"}
     card = (trained.path / "README.md").read_text("utf-8")
     assert card.startswith(f"# newslean {manifest.version}\n")
-    assert "48 sentences" in card or "12 sentences" in card
+    assert "all 48 labelled sentences" in card
+    assert "- user: 36 sentences of 6 articles" in card
     assert read_manifest(trained.baseline).version == manifest.version
 
 
@@ -110,6 +113,19 @@ def test_the_key_hangs_on_folds_and_titles(trained: SimpleNamespace, change: dic
     rows = trained.run.files.examples
     files = replace(trained.run.files, examples=[*rows[:18], replace(rows[18], **change), *rows[19:]])
     assert replace(trained.run, files=files).key != trained.run.key
+
+
+def test_grammar_and_shares_are_part_of_the_key(trained: SimpleNamespace, tmp_path: Path):
+    (tmp_path / "words.toml").write_text(WORDS, encoding="utf-8")
+    (tmp_path / "patterns.toml").write_text(PATTERNS, encoding="utf-8")
+    grammar = read_grammar(tmp_path, trained.run.schema)
+    unused = replace(trained.run, grammar=grammar)
+    assert unused.fit_key("transformer") == trained.run.fit_key("transformer")
+    warm = replace(trained.run, finetuned=replace(trained.run.finetuned, warm_sentences=9))
+    orders = [{"*": 0.5, "paper-3": 1.0}, {"paper-3": 1.0, "*": 0.5}]
+    runs = [warm, replace(warm, grammar=grammar), *(replace(trained.run, shares=shares) for shares in orders)]
+    assert len({run.fit_key("transformer") for run in (trained.run, *runs)}) == 5
+    assert {run.fit_key("baseline") for run in runs} == {trained.run.fit_key("baseline")}
 
 
 def test_a_second_call_fits_nothing_again(trained: SimpleNamespace):

@@ -56,6 +56,8 @@ def test_the_float_graph_stays_behind(trained: SimpleNamespace, tmp_path: Path):
         "manifest.json",
         "model.onnx",
         "tokenizer.json",
+        "vocabulary.json",
+        "weights.safetensors",
         "README.md",
         "evaluation",
     }
