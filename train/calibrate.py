@@ -20,6 +20,8 @@ THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.01), 2)
 MIN_NATURAL = 1000
 """Sentences from which a temperature can be fitted."""
 MIXES = np.round(np.arange(0.0, 1.01, 0.1), 1)
+MIX_TOLERANCE = 0.015
+"""Macro-F1 by which other shares must be better than equal ones."""
 MIN_CONFIDENCES = np.round(np.arange(0.0, 0.61, 0.02), 2)
 
 
@@ -37,8 +39,10 @@ def natural_rows(examples: Sequence[Example], schema: Schema) -> dict[str, NDArr
 
 
 def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example], schema: Schema) -> dict[str, float]:
-    """Choose the share of the fine-tuned model's logits in each dimension, by macro-F1.
+    """Choose the share of the fine-tuned model's logits in each dimension: equal weights, unless others are better.
 
+    Of the shares whose macro-F1 comes near the best one, the nearest to a half: equal weights are hard to beat where
+    the best ones are uncertain (Clemen 1989, "Combining forecasts").
     Invented sentences do not count where there are enough others: the encoder has read more of their kind.
 
     Parameters
@@ -58,7 +62,8 @@ def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example],
         for share in MIXES:
             both = share * finetuned[d.name][rows] + (1 - share) * baseline[d.name][rows]
             scores.append(_macro_f1(gold, hard_labels(d, both)))
-        mix[d.name] = _best(MIXES, np.array(scores), prefer=0.5)
+        good = MIXES[np.array(scores) >= max(scores) - MIX_TOLERANCE]
+        mix[d.name] = float(good[np.abs(good - 0.5).argmin()])
     return mix
 
 

@@ -70,13 +70,13 @@ def _transformer_out_of_fold(run: Run) -> Logits:
     """Logits of every example from models that never saw its article, and the epochs of each fold's fit."""
     assigned, parts, folder = np.array(run.assigned), [], run.fits("transformer")
     folder.mkdir(parents=True, exist_ok=True)
-    params, mixed = _warm(run)
     for k in range(int(assigned.max()) + 1):
         path = folder / f"fold-{k}.npz"
         if not path.exists():
             run.say(f"transformer, fold {k}: held out {int((assigned == k).sum()):,} of {len(assigned):,} sentences")
             training = [e for e, fold in zip(run.examples, assigned, strict=True) if fold != k]
             held_out = [e for e, fold in zip(run.examples, assigned, strict=True) if fold == k]
+            params, mixed = _warm(run)
             write_arrays(path, _fit_fold(run, params, training, mixed, held_out, folder / f"checkpoints-{k}"))
         parts.append(read_arrays(path))
     result = {name: np.zeros((len(assigned), parts[0][name].shape[1]), np.float32) for name in run.schema.names}
