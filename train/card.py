@@ -72,15 +72,7 @@ def render_card(
     for part, found in report.items():
         lines += [f"{PARTS.get(part, part)}:", "", readme_table(found), ""]
     lines += _parity_lines(manifest.metrics.get("parity", {}))
-    lines += ["## Calibration", "", "Fitted on out-of-fold scores.", ""]
-    for d in manifest.schema.dimensions:
-        calibration = manifest.calibration
-        rule = (
-            "thresholds " + ", ".join(f"{label} {value:.2f}" for label, value in calibration.thresholds[d.name].items())
-            if d.multi
-            else f"below {calibration.min_confidence[d.name]:.2f} the label is {d.neutral}"
-        )
-        lines.append(f"- {d.name}: temperature {calibration.temperature[d.name]:.2f}; {rule}")
+    lines += _calibration_lines(manifest)
     lines += ["", "## Parameters", "", *(f"- {name}: {getattr(params, name)}" for name in params.__slots__), ""]
     lines += [
         "## Limits",
@@ -92,6 +84,19 @@ def render_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _calibration_lines(manifest: Manifest) -> list[str]:
+    lines = ["## Calibration", "", "Fitted on out-of-fold scores.", ""]
+    for d in manifest.schema.dimensions:
+        calibration = manifest.calibration
+        rule = (
+            "thresholds " + ", ".join(f"{label} {value:.2f}" for label, value in calibration.thresholds[d.name].items())
+            if d.multi
+            else f"below {calibration.min_confidence[d.name]:.2f} the label is {d.neutral}"
+        )
+        lines.append(f"- {d.name}: temperature {calibration.temperature[d.name]:.2f}; {rule}")
+    return lines
 
 
 def _trained_lines(

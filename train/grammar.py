@@ -142,15 +142,28 @@ def _check(grammar: Grammar, schema: Schema, folder: Path) -> None:
             faults.append(f"stance {p.value!r} of {p.texts[0]!r}")
         faults += [f"topic {label!r} of {p.texts[0]!r}" for label in p.labels if label not in multi]
     faults += [f"slot {slot!r} of {text!r}" for text in _texts(grammar) for slot in _unknown(grammar, text)]
+    faults += _nested(grammar)
     if faults:
         raise DataError(f"{folder}: expected known labels and slots; found {'; '.join(faults[:20])}.")
 
 
 def _texts(grammar: Grammar) -> list[str]:
-    """All texts with slots. A word's own slots are common words or words of its side, without slots of their own."""
+    """All texts with slots, but for words."""
     texts = [text for p in grammar.patterns for text in (*p.texts, *p.before)]
     texts += [text.replace("{clause}", "") for text in grammar.frames]
     return texts + [text.replace("{clause1}", "").replace("{clause2}", "") for text, _ in grammar.joints]
+
+
+def _nested(grammar: Grammar) -> list[str]:
+    """Slots of words that name no word, or one with slots of its own: so no word can name itself."""
+    faults = []
+    for own in ({}, *grammar.sides.values()):
+        for text in (text for words in (own or grammar.words).values() for text in words):
+            for match in SLOT.finditer(text):
+                words = own.get(match[2], []) if match[1] == "own" else grammar.words.get(match[2], [])
+                if match[1] not in (None, "own") or not words or any(SLOT.search(word) for word in words):
+                    faults.append(f"slot {match[0]!r} of {text!r}")
+    return faults
 
 
 def _unknown(grammar: Grammar, text: str) -> list[str]:

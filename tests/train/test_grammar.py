@@ -104,6 +104,8 @@ def test_a_seed_gives_the_same_sentences(grammar: Grammar, schema: Schema):
         (WORDS.replace('"rise"', '"risen"'), PATTERNS, "label 'risen'"),
         (WORDS.replace("= 2", "= 3"), PATTERNS, "decides 3"),
         (WORDS.replace("{who} says", "{whose} says"), PATTERNS, "slot '{whose}'"),
+        (WORDS.replace("{own.name}", "{own.town}"), PATTERNS, "slot '{own.town}'"),
+        (WORDS.replace("the clerk", "the {who}"), PATTERNS, "slot '{who}'"),
         (WORDS.replace('["Arlen"]', '"Arlen"'), PATTERNS, "expected a list of strings"),
         (WORDS, PATTERNS.replace('["It trails {2.name}."]', '"It trails."'), "expected a list of strings"),
         (WORDS.replace("[[joint]]", "[[joined]]"), PATTERNS, "KeyError('joint') is amiss"),
