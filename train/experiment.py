@@ -86,9 +86,7 @@ def run_experiment(
     DataError
         If there are no rows to train or measure on, or the name holds another setting or other rows.
     """
-    for option, given in (("--name", name), ("--against", against or name)):
-        if not re.fullmatch(r"[\w+-][\w.+-]*", given):
-            raise DataError(f"{option} {given!r}: expected letters, digits and . + - _ only, since it names a folder.")
+    _check_names(name, against)
     training, held_out = _rows(setting, files)
     place, rows = work / name, digest([[e.doc, e.n, e.text, e.labels] for e in held_out])
     kind = "baseline" if isinstance(setting.params, BaselineParams) else "transformer"
@@ -115,6 +113,12 @@ def run_experiment(
     lines = [f"| {name} | seeds | mean (95 % interval) | {f'minus {against} |' if against else ''}".rstrip()]
     lines.append("| --- |" + " --- |" * (3 if against else 2))
     return "\n".join([*lines, *(_line(d, found, other, held_out, setting.seed) for d in schema.dimensions)])
+
+
+def _check_names(name: str, against: str) -> None:
+    for option, given in (("--name", name), ("--against", against or name)):
+        if not re.fullmatch(r"[\w+-][\w.+-]*", given):
+            raise DataError(f"{option} {given!r}: expected letters, digits and . + - _ only, since it names a folder.")
 
 
 def _reads_grammar(params: BaselineParams | FinetuneParams) -> bool:
