@@ -50,16 +50,17 @@ def fit_newslean(task: Task) -> Predict:
     from train.finetune import finetune
     from train.options import find_grammar
     from train.params import FinetuneParams
+    from train.run import part_authored
     from train.warm import warm_up
 
     grammar = find_grammar([], task.label_set, task.schema)
     task.start()
     asked = FinetuneParams(**task.settings["params"])
+    first, others = part_authored(task.training, asked)
     params, mixed = warm_up(
-        asked, grammar, task.schema, seed=task.seed, place=task.folder, say=partial(print, file=sys.stderr)
+        asked, grammar, task.schema, first, seed=task.seed, place=task.folder, say=partial(print, file=sys.stderr)
     )
-    rows = [*task.training, *mixed]
-    fit = finetune(rows, [], task.schema, params, seed=task.seed, folder=task.folder / "checkpoints")
+    fit = finetune([*others, *mixed], [], task.schema, params, seed=task.seed, folder=task.folder / "checkpoints")
     export_onnx(fit.network, task.folder / "float.onnx")
     quantize(task.folder / "float.onnx", task.folder / GRAPH)
     fit.tokenizer.save(str(task.folder / "tokenizer.json"))

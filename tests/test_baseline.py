@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -145,3 +146,29 @@ def test_files_that_are_something_else(baseline_folder: Path, name: str, data: b
     _replace(baseline_folder, name, data)
     with pytest.raises(ModelError, match="expected the arrays of a baseline"):
         Tagger.load(baseline_folder)
+
+
+def test_authored_rows_count_as_little_as_they_are_told_to(examples, schema: Schema):
+    """Three authored copies of every row, all with another mood, outvote the rows or do not."""
+    rows = [e for e in examples if "mood" in e.labels]
+    wrong = [replace(e, source="authored", labels={"mood": "fall"}) for e in rows for _ in range(3)]
+
+    def right(weight: float) -> float:
+        params = BaselineParams(char_ngrams=3, balanced=False, authored_weight=weight)
+        logits = fit_baseline([*rows, *wrong], schema, params, seed=0).logits([e.text for e in rows], [""] * len(rows))
+        labels = schema["mood"].labels
+        return np.mean([labels[k] == e.labels["mood"] for k, e in zip(logits["mood"].argmax(1), rows, strict=True)])
+
+    assert right(0.01) > 0.9
+    assert right(1.0) < 0.5
+
+
+def test_rows_that_every_fold_is_fitted_on(examples, schema: Schema):
+    rows, also = examples[:24], examples[24:]
+    folds, params = [e.n % 2 for e in rows], BaselineParams(char_ngrams=3)
+    found = cross_fit(rows, folds, schema, params, also=also, seed=0)
+    training = [*(e for e, k in zip(rows, folds, strict=True) if k), *also]
+    held_out = [e.text for e, k in zip(rows, folds, strict=True) if not k]
+    expected = fit_baseline(training, schema, params, seed=0).logits(held_out, [""] * len(held_out))
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name][np.array(folds) == 0], values, atol=1e-5)

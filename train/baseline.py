@@ -18,7 +18,7 @@ from sklearn.svm import LinearSVC
 from newslean.baseline import VIEWS, WORD, Baseline, View
 from newslean.schema import Dimension, Schema
 from newslean.tagger import Logits
-from train.labels import Example
+from train.labels import AUTHORED_SOURCE, Example
 from train.params import BaselineParams
 
 
@@ -44,7 +44,13 @@ def fit_baseline(examples: Sequence[Example], schema: Schema, params: BaselinePa
 
 
 def cross_fit(
-    examples: Sequence[Example], folds: Sequence[int], schema: Schema, params: BaselineParams, *, seed: int
+    examples: Sequence[Example],
+    folds: Sequence[int],
+    schema: Schema,
+    params: BaselineParams,
+    *,
+    also: Sequence[Example] = (),
+    seed: int,
 ) -> Logits:
     """Score every example by a baseline fitted on the other folds, one fold a core.
 
@@ -52,6 +58,8 @@ def cross_fit(
     ----------
     folds : sequence of int
         Fold of each example, 0 to the number of folds - 1.
+    also : sequence of Example
+        Rows that every fold is fitted on as well.
 
     Returns
     -------
@@ -61,7 +69,7 @@ def cross_fit(
     assigned = np.array(folds)
 
     def score(fold: int) -> Logits:
-        training = [e for e, k in zip(examples, folds, strict=True) if k != fold]
+        training = [*(e for e, k in zip(examples, folds, strict=True) if k != fold), *also]
         texts = [e.text for e, k in zip(examples, folds, strict=True) if k == fold]
         return fit_baseline(training, schema, params, seed=seed).logits(texts, [""] * len(texts))
 
@@ -94,6 +102,7 @@ def _fit_dimension(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     rows = [n for n, example in enumerate(examples) if d.name in example.labels]
     values = [examples[n].labels[d.name] for n in rows]
+    weights = np.array([params.authored_weight if examples[n].source == AUTHORED_SOURCE else 1.0 for n in rows])
     coefficients = np.zeros((len(d.labels), features.shape[1]), dtype=np.float32)
     intercepts = np.full(len(d.labels), -10.0, dtype=np.float32)
     if not rows:
@@ -101,14 +110,14 @@ def _fit_dimension(
     if d.multi:
         for k, label in enumerate(d.labels):
             gold = np.array([label in value for value in values])
-            model = _fit(features[rows], gold, params, seed)
+            model = _fit(features[rows], gold, weights, params, seed)
             if model is None:
                 intercepts[k] = 10.0 if gold.any() else -10.0
             else:
                 coefficients[k], intercepts[k] = model.coef_[0], model.intercept_[0]
         return coefficients, intercepts
     gold = np.array([d.labels.index(str(value)) for value in values])
-    model = _fit(features[rows], gold, params, seed)
+    model = _fit(features[rows], gold, weights, params, seed)
     if model is None:
         intercepts[gold[:1]] = 10.0
     elif len(model.classes_) == 2:  # scikit-learn gives one row for two classes
@@ -120,12 +129,12 @@ def _fit_dimension(
 
 
 def _fit(
-    features: csr_matrix, gold: NDArray[np.int64], params: BaselineParams, seed: int
+    features: csr_matrix, gold: NDArray[np.int64], weights: NDArray[np.float64], params: BaselineParams, seed: int
 ) -> LogisticRegression | LinearSVC | None:
     """Fit one classifier; None where there is only one class to learn."""
     if len(np.unique(gold)) < 2:
         return None
     weight = "balanced" if params.balanced else None
     if params.classifier == "svm":
-        return LinearSVC(C=params.C, class_weight=weight, random_state=seed).fit(features, gold)
-    return LogisticRegression(C=params.C, class_weight=weight, max_iter=1000).fit(features, gold)
+        return LinearSVC(C=params.C, class_weight=weight, random_state=seed).fit(features, gold, sample_weight=weights)
+    return LogisticRegression(C=params.C, class_weight=weight, max_iter=1000).fit(features, gold, sample_weight=weights)

@@ -4,6 +4,7 @@ Knows examples and a tokenizer; knows no network.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,21 +19,37 @@ from train.network import MISSING
 from train.params import FinetuneParams
 
 
-def to_dataset(examples: Sequence[Example], schema: Schema, tokenizer: Tokenizer, params: FinetuneParams) -> Dataset:
-    """Tokenize examples and turn their labels into the columns that `Network.loss` reads, and the row's number."""
-    rows = []
+def to_dataset(
+    examples: Sequence[Example],
+    schema: Schema,
+    tokenizer: Tokenizer,
+    params: FinetuneParams,
+    *,
+    training: bool = False,
+) -> Dataset:
+    """Tokenize examples and turn their labels into the columns that `Network.loss` reads, and the row's number.
+
+    Parameters
+    ----------
+    training : bool
+        Whether rows also hold the sentence ``alone``, for `Collator` to drop some contexts.
+    """
+
+    def tokens(text: str, context: str) -> dict[str, list[int]]:
+        encoding = encode(tokenizer, text, context, max_length=params.max_length)
+        return {
+            "input_ids": encoding.ids,
+            "token_type_ids": encoding.type_ids,
+            "sentence_mask": sentence_mask(encoding),
+        }
+
+    rows: list[dict[str, Any]] = []
     for n, example in enumerate(examples):
         context = context_of(params.context, title=example.article_title, before=example.before)
-        encoding = encode(tokenizer, example.text, context, max_length=params.max_length)
-        rows.append(
-            {
-                "input_ids": encoding.ids,
-                "token_type_ids": encoding.type_ids,
-                "sentence_mask": sentence_mask(encoding),
-                "length": len(encoding.ids),
-                "labels": [*target(example, schema), n],
-            }
-        )
+        row = tokens(example.text, context)
+        rows.append({**row, "length": len(row["input_ids"]), "labels": [*target(example, schema), n]})
+        if training and params.context_dropout and params.context != "none":
+            rows[-1]["alone"] = tokens(example.text, "")
     return Dataset.from_list(rows)
 
 
@@ -68,14 +85,25 @@ def class_weights(examples: Sequence[Example], schema: Schema, power: float) -> 
 
 
 class Collator:
-    """Pads a batch to its longest sentence."""
+    """Pads a batch to its longest sentence.
 
-    def __init__(self, pad_id: int, side: str) -> None:
+    Parameters
+    ----------
+    context_dropout : float
+        Share of the rows, drawn anew each time, that are given ``alone``, where they hold that: a network must not
+        come to rely on a context that the first sentence of an article, or a user's table, does not have.
+    """
+
+    def __init__(self, pad_id: int, side: str, *, context_dropout: float = 0.0) -> None:
         self.pad_id = pad_id
         self.left = side == "left"
+        self.context_dropout = context_dropout
 
-    def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Give a batch of tensors of shape (rows, tokens)."""
+        if "alone" in rows[0]:
+            dropped = (torch.rand(len(rows)) < self.context_dropout).tolist()
+            rows = [{**row, **row["alone"]} if drop else row for row, drop in zip(rows, dropped, strict=True)]
         width = max(len(row["input_ids"]) for row in rows)
 
         def pad(values: list[int], fill: int = 0) -> list[int]:

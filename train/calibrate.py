@@ -13,14 +13,14 @@ from sklearn.metrics import f1_score
 from newslean.manifest import Calibration
 from newslean.schema import Dimension, Labels, Schema
 from newslean.tagger import Logits, probabilities
-from train.labels import Example
+from train.labels import AUTHORED_SOURCE, Example
 
 TEMPERATURES = (0.05, 20.0)
 THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.01), 2)
 MIN_NATURAL = 1000
 """Sentences from which a temperature can be fitted."""
 MIXES = np.round(np.arange(0.0, 1.01, 0.1), 1)
-MIX_TOLERANCE = 0.015
+MIX_TOLERANCE = 0.005
 """Macro-F1 by which other shares must be better than equal ones."""
 MIN_CONFIDENCES = np.round(np.arange(0.0, 0.61, 0.02), 2)
 
@@ -30,7 +30,7 @@ def natural_rows(examples: Sequence[Example], schema: Schema) -> dict[str, NDArr
 
     Sentences that a model picked and invented ones hold more of the rare labels.
     """
-    natural = np.array([e.sample != "picked" and e.source != "authored" for e in examples], dtype=bool)
+    natural = np.array([e.sample != "picked" and e.source != AUTHORED_SOURCE for e in examples], dtype=bool)
     result = {}
     for d in schema.dimensions:
         there = natural & np.array([d.name in e.labels for e in examples], dtype=bool)
@@ -50,7 +50,7 @@ def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example],
     finetuned, baseline : dict
         Dimension to array of shape (examples, labels), out of fold.
     """
-    real = np.array([e.source != "authored" for e in examples], dtype=bool)
+    real = np.array([e.source != AUTHORED_SOURCE for e in examples], dtype=bool)
     mix = {}
     for d in schema.dimensions:
         there = np.array([d.name in e.labels for e in examples], dtype=bool)

@@ -23,7 +23,7 @@ SOURCES = {
 PARTS = {
     "seeds": "The seed articles, each left out in turn (every model here was trained without the article it is "
     "measured on, and calibrated without it)",
-    "out_of_fold": "All training sentences, out of fold, articles kept whole",
+    "out_of_fold": "All training sentences but those learnt first, out of fold, articles kept whole",
     "held_out": "Sentences set aside by their label file, never trained on, scored by the shipped model itself",
 }
 """What each part of the report was measured on."""
@@ -35,6 +35,7 @@ def render_card(
     examples: Sequence[Example],
     params: FinetuneParams,
     *,
+    first: Sequence[Example] = (),
     grammar: bool = False,
     shares: Mapping[str, float] | None = None,
     beside: int = 0,
@@ -45,6 +46,8 @@ def render_card(
     ----------
     examples : sequence of Example
         What the transformer was trained on.
+    first : sequence of Example
+        What it learnt before that.
     grammar : bool
         Whether the labels came with a grammar.
     shares : mapping, optional
@@ -67,7 +70,7 @@ def render_card(
         "## Trained on",
         "",
     ]
-    lines += _trained_lines(examples, params, grammar=grammar, shares=shares or {}, beside=beside)
+    lines += _trained_lines(examples, params, first=first, grammar=grammar, shares=shares or {}, beside=beside)
     lines += ["", "Files and their SHA-256 stand in `manifest.json`.", "", "## Measured", ""]
     for part, found in report.items():
         lines += [f"{PARTS.get(part, part)}:", "", readme_table(found), ""]
@@ -100,12 +103,20 @@ def _calibration_lines(manifest: Manifest) -> list[str]:
 
 
 def _trained_lines(
-    examples: Sequence[Example], params: FinetuneParams, *, grammar: bool, shares: Mapping[str, float], beside: int
+    examples: Sequence[Example],
+    params: FinetuneParams,
+    *,
+    first: Sequence[Example],
+    grammar: bool,
+    shares: Mapping[str, float],
+    beside: int,
 ) -> list[str]:
     lines = []
-    for source, count in Counter(e.source for e in examples).most_common():
-        groups = len({e.group for e in examples if e.source == source})
-        lines.append(f"- {source}: {count:,} sentences of {groups:,} articles ({SOURCES.get(source, 'as labelled')})")
+    for rows, when in ((first, ", learnt before all others"), (examples, "")):
+        for source, count in Counter(e.source for e in rows).most_common():
+            groups = len({e.group for e in rows if e.source == source})
+            kind = SOURCES.get(source, "as labelled")
+            lines.append(f"- {source}: {count:,} sentences of {groups:,} articles ({kind}){when}")
     if grammar and (params.warm_sentences or params.mixed_sentences):
         lines.append(
             f"- a grammar of invented comparisons: {params.warm_sentences:,} draws before all others, "

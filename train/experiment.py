@@ -28,7 +28,7 @@ from train.folds import SEED_SOURCE, thin
 from train.grammar import Grammar
 from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
-from train.run import code_hashes, digest, part_rows
+from train.run import code_hashes, digest, part_authored, part_rows
 from train.warm import warm_up
 
 REPLICATES = 2000
@@ -141,7 +141,7 @@ def _fit(
     training: list[Example],
     held_out: list[Example],
     schema: Schema,
-    warm: Callable[[FinetuneParams], tuple[FinetuneParams, list[Example]]],
+    warm: Callable[..., tuple[FinetuneParams, list[Example]]],
     *,
     seed: int,
     folder: Path,
@@ -149,8 +149,9 @@ def _fit(
     if isinstance(params, BaselineParams):
         baseline = fit_baseline(training, schema, params, seed=seed)
         return baseline.logits([e.text for e in held_out], [""] * len(held_out))
-    params, mixed = warm(params)
-    fit = finetune([*training, *mixed], [], schema, params, seed=seed, folder=folder)
+    first, others = part_authored(training, params)
+    params, mixed = warm(params, authored=first)
+    fit = finetune([*others, *mixed], [], schema, params, seed=seed, folder=folder)
     return predict_logits(fit, held_out, schema, params)
 
 

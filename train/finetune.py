@@ -31,7 +31,7 @@ from newslean.tagger import Logits
 from train.batches import Collator, class_weights, to_dataset
 from train.calibrate import mean_macro_f1
 from train.labels import Example
-from train.network import Network, freeze, layers_of, load_base
+from train.network import Network, fast_bfloat16, freeze, layers_of, load_base
 from train.params import FinetuneParams
 
 
@@ -84,13 +84,15 @@ def finetune(
     set_seed(seed)
     network, hf_tokenizer = _new_network(examples, schema, params)
     tokenizer = hf_tokenizer.backend_tokenizer
-    data = to_dataset(examples, schema, tokenizer, params)
+    data = to_dataset(examples, schema, tokenizer, params, training=True)
     steps = params.epochs * -(-len(data) // params.batch_size)
     stopping = [EarlyStoppingCallback(early_stopping_patience=params.patience)] if validation else []
     trainer = Trainer(
         model=network,
         args=_arguments(params, seed, folder, validate=bool(validation), progress=progress),
-        data_collator=Collator(hf_tokenizer.pad_token_id or 0, hf_tokenizer.padding_side),
+        data_collator=Collator(
+            hf_tokenizer.pad_token_id or 0, hf_tokenizer.padding_side, context_dropout=params.context_dropout
+        ),
         train_dataset=data,
         eval_dataset=to_dataset(validation, schema, tokenizer, params) if validation else None,
         compute_metrics=lambda prediction: _score(prediction, validation, schema),
@@ -99,6 +101,8 @@ def finetune(
     )
     trainer.remove_callback(PrinterCallback)
     _train(trainer, Path(folder))
+    # In mixed precision the Trainer wraps what the network computes; it must predict and be exported as it is.
+    network = trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)
     best = trainer.state.best_metric if validation else None
     epochs = round((trainer.state.best_global_step or trainer.state.global_step) / max(steps // params.epochs, 1))
     shutil.rmtree(folder, ignore_errors=True)
@@ -133,6 +137,7 @@ def _new_network(
     freeze(encoder, embeddings=params.freeze_embeddings, layers=params.frozen_layers)
     weights = class_weights(examples, schema, params.class_weight_power)
     network = Network(encoder, schema, dropout=params.dropout, weights=weights, label_smoothing=params.label_smoothing)
+    network.take_heads(params.base)
     return network, hf_tokenizer
 
 
@@ -185,6 +190,7 @@ def _arguments(
         label_names=["labels"],
         seed=seed,
         use_cpu=not torch.cuda.is_available(),
+        bf16=fast_bfloat16(),
         report_to="none",
         logging_strategy="no",
         disable_tqdm=not progress,

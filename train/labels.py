@@ -12,7 +12,10 @@ from typing import Any
 from newslean.schema import Labels, Schema
 from train.rows import Faults, digest, read_lines, read_objects, row_faults, shown
 
-WHOLE_SOURCES = ("seed", "authored")
+AUTHORED_SOURCE = "authored"
+"""Source of invented sentences."""
+
+WHOLE_SOURCES = ("seed", AUTHORED_SOURCE)
 """Sources whose articles are labelled without gaps, so that a missing row is a fault."""
 
 

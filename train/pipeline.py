@@ -50,7 +50,8 @@ def train(run: Run) -> tuple[Path, Report]:
         )
     run.place.mkdir(parents=True, exist_ok=True)
     run.say(f"run {run.key}, model {run.version_key[:6]}")
-    run.say(f"{len(run.examples):,} sentences to train on, {len(run.held_out):,} set aside")
+    first = f"{len(run.first):,} authored sentences to learn first, " if run.first else ""
+    run.say(f"{first}{len(run.examples):,} sentences to train on, {len(run.held_out):,} set aside")
     oof = {"baseline": _baseline_out_of_fold(run), "transformer": _transformer_out_of_fold(run)}
     reference = _fit_final(run, epochs=max(1, round(float(oof["transformer"].pop("epochs").mean()))))
     return make_models(run, oof, reference)
@@ -62,7 +63,9 @@ def _baseline_out_of_fold(run: Run) -> Logits:
     if not path.exists():
         run.say(f"baseline: {max(run.assigned) + 1} folds")
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_arrays(path, cross_fit(run.examples, run.assigned, run.schema, run.baseline, seed=run.seed))
+        write_arrays(
+            path, cross_fit(run.examples, run.assigned, run.schema, run.baseline, also=run.first, seed=run.seed)
+        )
     return read_arrays(path)
 
 
@@ -87,7 +90,7 @@ def _transformer_out_of_fold(run: Run) -> Logits:
 
 
 def _warm(run: Run) -> tuple[FinetuneParams, list[Example]]:
-    return warm_up(run.finetuned, run.grammar, run.schema, seed=run.seed, place=run.work, say=run.say)
+    return warm_up(run.finetuned, run.grammar, run.schema, run.first, seed=run.seed, place=run.work, say=run.say)
 
 
 def _fit_fold(

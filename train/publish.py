@@ -50,7 +50,7 @@ def make_models(run: Run, oof: dict[str, Logits], reference: Logits) -> tuple[Pa
     run.say(f"share of the transformer: {', '.join(f'{name} {share:g}' for name, share in mix.items())}")
     both = mix_logits(oof["transformer"], oof["baseline"], mix)
     manifest = replace(_manifest(run, _calibrate(run, both)), mix=mix)
-    baseline = fit_baseline(run.examples, run.schema, run.baseline, seed=run.seed)
+    baseline = fit_baseline([*run.examples, *run.first], run.schema, run.baseline, seed=run.seed)
     baseline.save(run.staging)
     parity = _choose_graph(run, manifest, reference, baseline)
     report = evaluate_oof(run, oof)
@@ -170,9 +170,10 @@ def _write_card(run: Run, manifest: Manifest, report: Report) -> None:
         report,
         training,
         run.finetuned,
+        first=run.first,
         grammar=run.grammar is not None,
         shares=run.shares,
-        beside=len(run.examples),
+        beside=len(run.examples) + len(run.first),
     )
     write_file(run.staging / "README.md", card)
     write_manifest(run.staging, manifest)

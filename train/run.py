@@ -17,7 +17,7 @@ from newslean.schema import Schema
 from newslean.splitting import splitter_version
 from train.folds import assign_folds
 from train.grammar import Grammar
-from train.labels import Example, LabelFiles
+from train.labels import AUTHORED_SOURCE, Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
 
 CODE = {
@@ -52,9 +52,18 @@ class Run:
     shares: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
+    def _training(self) -> tuple[list[Example], list[Example]]:
+        return part_authored(part_rows(self.files.examples)[0], self.finetuned)
+
+    @property
     def examples(self) -> list[Example]:
-        """Rows to train on."""
-        return part_rows(self.files.examples)[0]
+        """Rows to train on, each held out once."""
+        return self._training[1]
+
+    @property
+    def first(self) -> list[Example]:
+        """Authored rows that are learnt before all others and never held out."""
+        return self._training[0]
 
     @cached_property
     def held_out(self) -> list[Example]:
@@ -81,7 +90,7 @@ class Run:
     def fit_key(self, kind: str) -> str:
         """Hash of what the fits of a kind of model hang on beside the data: parameters and code."""
         if kind == "baseline":
-            return digest([asdict(self.baseline), code_hashes(kind)])
+            return digest([asdict(self.baseline), bool(self.first), code_hashes(kind)])
         return digest([asdict(self.finetuned), self.grammar_hash, [*self.shares.items()], code_hashes(kind)])
 
     @property
@@ -127,6 +136,14 @@ def part_rows(examples: Sequence[Example]) -> tuple[list[Example], list[Example]
     training = [e for e in examples if e.split in ("", "train")]
     known = {e.text for e in training}
     return training, [e for e in examples if e.split not in ("", "train") and e.text not in known]
+
+
+def part_authored(examples: Sequence[Example], params: FinetuneParams) -> tuple[list[Example], list[Example]]:
+    """Part the rows that are learnt before all others from the others: none, unless the parameters ask for it."""
+    others = [e for e in examples if e.source != AUTHORED_SOURCE]
+    if not params.warm_epochs or not others:
+        return [], list(examples)
+    return [e for e in examples if e.source == AUTHORED_SOURCE], others
 
 
 def read_shares(values: Sequence[str], examples: Sequence[Example]) -> dict[str, float]:

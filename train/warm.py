@@ -1,11 +1,11 @@
-"""Invented sentences before labelled ones: an encoder that has read the grammar, and rows to mix in.
+"""Invented sentences before all others: a network that has read them, and rows to mix in.
 
-Knows a grammar, parameters and a folder for the encoder. All folds share the
-result: what comes from a grammar leaks no article.
+Knows authored rows, a grammar, parameters and a folder for the network. All
+folds share the result: what is invented leaks no article.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,46 +26,61 @@ def warm_up(
     params: FinetuneParams,
     grammar: Grammar | None,
     schema: Schema,
+    authored: Sequence[Example] = (),
     *,
     seed: int,
     place: Path,
     say: Callable[[str], None],
 ) -> tuple[FinetuneParams, list[Example]]:
-    """Train the base on sentences of the grammar, once, and draw those to mix in.
+    """Train the base on authored rows and on sentences of the grammar, once, and draw those to mix in.
+
+    What is invented is plentiful and clean, but not written as news is: learnt first, it teaches what the labels mean,
+    and the rows that follow how news says it.
 
     Parameters
     ----------
+    authored : sequence of Example
+        Rows to learn first, as `train.run.part_authored` gives them.
     place : Path
-        Folder where warm encoders lie, each under a hash of what it hangs on.
+        Folder where warm networks lie, each under a hash of what it hangs on.
 
     Returns
     -------
     (params, mixed)
-        The parameters with the warm encoder as their base, and rows to add to the ones to train on. Without a
-        grammar, or with 0 sentences asked for, the parameters as they are and no rows.
+        The parameters with the warm network as their base, and rows to add to the ones to train on. With nothing to
+        learn first, the parameters as they are; without a grammar, no rows.
     """
-    if grammar is None:
-        return params, []
     mixed = _drawn(grammar, schema, params, params.mixed_sentences, seed=seed + 1)
-    if not params.warm_sentences:
+    if not authored and not (grammar and params.warm_sentences):
         return params, mixed
-    once = replace(params, epochs=1, mixed_sentences=0)
-    key = digest([asdict(once), asdict(grammar), schema.to_dict(), seed, code_hashes("transformer")])
-    folder = place / f"warm-{key}"
+    once = replace(
+        params, epochs=max(1, params.warm_epochs), learning_rate=params.warm_learning_rate, mixed_sentences=0
+    )
+    rows = [[e.doc, e.n, e.text, e.before, e.article_title, e.labels] for e in authored]
+    parts = [
+        asdict(once),
+        asdict(grammar) if grammar else None,
+        rows,
+        schema.to_dict(),
+        seed,
+        code_hashes("transformer"),
+    ]
+    folder = place / f"warm-{digest(parts)}"
     if not folder.exists():
-        sentences = _drawn(grammar, schema, params, params.warm_sentences, seed=seed)
-        say(f"warm start: {len(sentences):,} sentences of the grammar")
+        drawn = _drawn(grammar, schema, params, params.warm_sentences, seed=seed)
+        say(f"warm start: {len(authored):,} authored sentences, {len(drawn):,} of the grammar")
         place.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{folder.name}-", dir=place) as partial:  # one each: runs may share the place
-            fit = finetune(sentences, [], schema, once, seed=seed, folder=Path(partial, "checkpoints"))
-            fit.network.encoder.save_pretrained(Path(partial, "encoder"))
-            load_base(params.base)[1].save_pretrained(Path(partial, "encoder"))
+            checkpoints, whole = Path(partial, "checkpoints"), Path(partial, "network")
+            fit = finetune([*authored, *drawn], [], schema, once, seed=seed, folder=checkpoints)
+            fit.network.save(whole)
+            load_base(params.base)[1].save_pretrained(whole)
             with suppress(OSError):  # another run was first, with the same
-                os.replace(Path(partial, "encoder"), folder)
+                os.replace(whole, folder)
     return replace(params, base=str(folder)), mixed
 
 
-def _drawn(grammar: Grammar, schema: Schema, params: FinetuneParams, number: int, *, seed: int) -> list[Example]:
+def _drawn(grammar: Grammar | None, schema: Schema, params: FinetuneParams, number: int, *, seed: int) -> list[Example]:
     # "It trails Borva." says nothing to a network that is not shown the sentence before.
-    found = generate(grammar, schema, number, seed=seed)
+    found = generate(grammar, schema, number, seed=seed) if grammar else []
     return [e for e in found if not e.before or context_of(params.context, title=None, before=e.before)]

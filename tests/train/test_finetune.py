@@ -13,8 +13,10 @@ import pytest
 import torch
 
 from newslean.schema import Schema
+from train.batches import Collator, to_dataset
 from train.calibrate import mean_macro_f1
 from train.finetune import finetune, predict_logits
+from train.network import load_base
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Fits as the project does, but slow enough at the end of an epoch to be killed there.
@@ -151,3 +153,19 @@ def test_a_killed_fit_goes_on_and_ends_the_same(rows, schema: Schema, params, tm
         for name in right.files:
             np.testing.assert_allclose(left[name], right[name], atol=1e-5)
     assert not (killed / "checkpoints").exists()
+
+
+def test_context_is_dropped_from_a_share_of_the_rows_in_training_alone(rows, schema: Schema, params):
+    tokenizer = load_base(params.base)[1].backend_tokenizer
+    asked = replace(params, context="before", context_dropout=0.5)
+    rows = [replace(rows[1], before="Rain fell on the harbour.")] * 400
+    data = [*to_dataset(rows, schema, tokenizer, asked, training=True)]
+    whole, alone = len(data[0]["input_ids"]), len(data[0]["alone"]["input_ids"])
+    torch.manual_seed(0)
+    found = Collator(0, "right", context_dropout=0.5)(data)["attention_mask"].sum(1).tolist()
+    assert whole > alone
+    assert set(found) == {whole, alone}
+    assert 150 < found.count(alone) < 250
+    assert {*Collator(0, "right")(data)["attention_mask"].sum(1).tolist()} == {whole}
+    for told, how in ((asked, False), (replace(asked, context_dropout=0.0), True)):
+        assert "alone" not in to_dataset(rows[:2], schema, tokenizer, told, training=how).column_names

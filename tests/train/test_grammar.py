@@ -13,7 +13,7 @@ from newslean.schema import Schema, read_schema
 from train.draw import generate
 from train.finetune import finetune
 from train.grammar import Grammar, read_grammar
-from train.network import load_base
+from train.network import HEADS, load_base
 from train.warm import warm_up
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -144,6 +144,7 @@ def test_the_base_is_warmed_up_once(grammar: Grammar, schema: Schema, params, tm
     assert 0 < len(mixed) <= 5
     before, after = (load_base(base)[0].state_dict() for base in (params.base, warm.base))
     assert any(not torch.equal(values, after[name]) for name, values in before.items())
+    assert (Path(warm.base) / HEADS).is_file()
     assert warm_up(params, grammar, schema, seed=0, place=tmp_path, say=said.append) == (params, [])
     assert warm_up(wanted, None, schema, seed=0, place=tmp_path, say=said.append) == (wanted, [])
 

@@ -140,3 +140,16 @@ def test_the_seed_reaches_the_heads(encoder: Path, schema: Schema, examples, par
     first, same, other = (fit.network.state_dict() for fit in fits)
     assert all(torch.equal(first[name], same[name]) for name in first)
     assert not torch.equal(first["heads.0.weight"], other["heads.0.weight"])
+
+
+def test_a_saved_network_can_be_the_base_of_another(encoder: Path, schema: Schema, tmp_path: Path):
+    first, other = (Network(load_base(str(encoder))[0], schema, dropout=0.0) for _ in range(2))
+    first.save(tmp_path)
+    again = Network(load_base(str(tmp_path))[0], schema, dropout=0.0)
+    again.take_heads(str(tmp_path))
+    expected = first.eval()(**batch())["logits"]
+    for found, wanted in zip(again.eval()(**batch())["logits"], expected, strict=True):
+        torch.testing.assert_close(found, wanted)
+    before = [head.weight.clone() for head in other.heads]
+    other.take_heads(str(encoder))  # a base without heads leaves them as they are
+    assert all(torch.equal(head.weight, was) for head, was in zip(other.heads, before, strict=True))

@@ -179,3 +179,28 @@ def test_too_few_articles(make_run, trained: SimpleNamespace, tmp_path: Path):
     with pytest.raises(DataError, match="at least two articles"):
         train(make_run(tmp_path, files=LabelFiles(copies, 0, {}, [])))
     assert not (tmp_path / "models").exists()
+
+
+def test_authored_rows_are_learnt_first_and_never_held_out(
+    make_run, label_rows, trained: SimpleNamespace, tmp_path: Path
+):
+    """With `warm_epochs`, authored rows warm the network up, once for all folds, and no score is measured on them."""
+    files = trained.run.files
+    rows = [replace(e, source="authored") if e.group in ("paper-5", "paper-6") else e for e in files.examples]
+    files = replace(files, examples=rows)
+    lines: list[str] = []
+    params = replace(trained.run.finetuned, epochs=3, warm_epochs=4, warm_learning_rate=2e-3)
+    run = make_run(tmp_path, files=files, finetuned=params, say=lines.append)
+    assert (len(run.first), len(run.examples), len(run.held_out)) == (12, 36, 6)
+    assert {e.source for e in run.first} == {"authored"}
+    path, report = train(run)
+    assert [line for line in lines if "warm start" in line] == ["warm start: 12 authored sentences, 0 of the grammar"]
+    assert report["out_of_fold"]["dimensions"]["topic"]["sentences"] == 36
+    card = (path / "README.md").read_text("utf-8")
+    assert "- authored: 12 sentences of 2 articles" in card
+    assert "learnt before all others" in card
+    assert "all 48 labelled sentences" in card
+    # Without `warm_epochs` they stand among the others; alone, there is nothing to learn them before.
+    assert make_run(tmp_path, files=files).first == []
+    alone = replace(files, examples=[e for e in rows if e.source == "authored"])
+    assert make_run(tmp_path, files=alone, finetuned=params).first == []
