@@ -43,13 +43,15 @@ def read_task(name: str, path: Path, *, seed: int, folder: Path) -> Task:
 
 
 def fit_newslean(task: Task) -> Predict:
-    """Fine-tune as the trainer does, warm start included, and answer through the int8 graph."""
+    """Fit both models as the trainer does, warm start included, and answer by their mean, through the int8 graph."""
     from newslean.finetuned import GRAPH, Finetuned, load_tokenizer, open_session
+    from newslean.mixed import Mixed
+    from train import baseline
     from train.assess import contexts_of
     from train.export import export_onnx, quantize
     from train.finetune import finetune
     from train.options import find_grammar
-    from train.params import FinetuneParams
+    from train.params import BaselineParams, FinetuneParams
     from train.run import part_authored
     from train.warm import warm_up
 
@@ -75,7 +77,11 @@ def fit_newslean(task: Task) -> Predict:
         context=params.context,
     )
     tokenizer = load_tokenizer(task.folder / "tokenizer.json", max_length=params.max_length)
-    model = Finetuned(open_session(task.folder / GRAPH), tokenizer, manifest)
+    ngrams = baseline.fit_baseline(
+        task.training, task.schema, BaselineParams(**task.settings["baseline"]), seed=task.seed
+    )
+    finetuned = Finetuned(open_session(task.folder / GRAPH), tokenizer, manifest)
+    model = Mixed(finetuned, ngrams, dict.fromkeys(task.schema.names, task.settings["mix"]))
     return lambda examples: model.logits(texts_of(examples), contexts_of(examples, params.context))
 
 

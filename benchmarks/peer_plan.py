@@ -40,9 +40,9 @@ WAYS = {
     "newslean": Way(
         "newslean",
         "train.export, train.warm",
-        ("torch", "transformers", "onnxruntime"),
-        "train/params/finetuned.toml, {warm_sentences:,} invented sentences first and {mixed_sentences:,} more among "
-        "the others; answers by the int8 graph",
+        ("torch", "transformers", "onnxruntime", "scikit-learn"),
+        "both models in equal shares, settings in train/params, authored rows and {warm_sentences:,} sentences "
+        "of the grammar first and {mixed_sentences:,} more among the others; answers by the int8 graph",
     ),
     "baseline": Way(
         "newslean's TF-IDF baseline", "train.baseline", ("scikit-learn",), "train/params/baseline.toml, all cores"
@@ -161,10 +161,12 @@ def settings_of(grammar: Any, *, epochs: int, steps: int) -> dict[str, dict[str,
     return {
         "newslean": {
             "params": asdict(finetuned),
+            "baseline": asdict(baseline),
+            "mix": 0.5,
             "warm_sentences": finetuned.warm_sentences if grammar else 0,
             "mixed_sentences": finetuned.mixed_sentences if grammar else 0,
             "grammar": digest(grammar and asdict(grammar)),
-            "code": digest([code_hashes("transformer"), code_hashes("calibration")]),
+            "code": digest([code_hashes(kind) for kind in ("transformer", "baseline", "calibration")]),
         },
         "baseline": {"params": asdict(baseline), "code": digest(code_hashes("baseline"))},
         "setfit": {**encoder, "max_steps": steps, "batch_size": 16},

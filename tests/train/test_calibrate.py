@@ -166,7 +166,7 @@ def test_the_mix_follows_the_better_model(schema: Schema):
     good, bad = choose_mix(right, noise, examples, schema), choose_mix(noise, right, examples, schema)
     assert all(good[name] >= 0.5 >= bad[name] for name in schema.names)
     assert good != bad
-    assert choose_mix(right, right, examples, schema) == {"topic": 0.5, "mood": 0.5}
+    assert choose_mix(right, right, examples, schema) == {"topic": 1.0, "mood": 1.0}
     assert choose_mix(noise, noise, [replace(e, labels={}) for e in examples], schema) == {"topic": 1.0, "mood": 1.0}
 
 
