@@ -22,7 +22,9 @@ MAX_BYTES = 10_000_000
 TEXT_SUFFIXES = frozenset({".txt", ".md", ".html", ".htm"})
 """Endings of the files that are read from a folder (upper or lower case)."""
 
-_HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
+HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
+"""Endings of web pages."""
+
 _DECLARED = re.compile(rb"""(?:charset|<\?xml[^>]*encoding)\s*=\s*["']?\s*([\w:.-]+)""", re.IGNORECASE)
 _MARKUP = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
@@ -76,14 +78,52 @@ def read_articles(
             except DataError as error:
                 if on_reject is None:
                     raise
-                on_reject(_name(path if isinstance(found, DataError) else found), str(error))
+                on_reject(printable_name(path if isinstance(found, DataError) else found), str(error))
             else:
                 yield article
 
 
-def _name(path: str | Path) -> str:
+def printable_name(path: str | Path) -> str:
     """Give the path as it can be printed, whatever bytes stand in it."""
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def make_article(data: bytes, *, where: str, suffix: str = "", declared: str | None = None) -> Article:
+    """Make an article of the bytes of one file.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    where : str
+        Its name: the article's source, and for messages.
+    suffix : str
+        The end of its name, such as ``.html``, in lower case; without one that
+        says what it is, a file that begins as HTML does is taken for HTML.
+    declared : str, optional
+        Encoding of a page, if it is known from elsewhere; otherwise the one that the page names.
+
+    Raises
+    ------
+    DataError
+        If the bytes are no text, or the page holds no article.
+    """
+    if suffix in HTML_SUFFIXES or (suffix not in TEXT_SUFFIXES and _MARKUP.match(data)):
+        from newslean.html import extract_text  # the libraries behind it are an extra
+
+        found = _DECLARED.search(data[:4096])
+        named = found[1].decode("ascii", "replace") if found else None
+        return Article(where, *extract_text(decode(data, where=where, declared=declared or named), where=where))
+    text = decode(data, where=where)
+    return Article(where, text, front_matter(text)[1])
+
+
+def unreadable(where: str, error: Exception) -> DataError:
+    """Make the error of a file or folder that the system does not let one read."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return DataError(
+        f"{printable_name(where)}: expected a readable file or folder; found: {reason}. Check its name and rights."
+    )
 
 
 def _expand(path: str | Path) -> Iterator[str | Path | DataError]:
@@ -98,24 +138,18 @@ def _expand(path: str | Path) -> Iterator[str | Path | DataError]:
         found += [Path(folder, name) for name in files if not name.startswith(".")]
     found = sorted(file for file in found if file.suffix.lower() in TEXT_SUFFIXES)
     yield from found
-    yield from (_unreadable(fault.filename, fault) for fault in faults)
+    yield from (unreadable(fault.filename, fault) for fault in faults)
     if not found and not faults:
         endings = ", ".join(sorted(TEXT_SUFFIXES))
-        yield DataError(f"{_name(path)}: expected files that end in {endings}; found none. Name the files themselves.")
+        yield DataError(
+            f"{printable_name(path)}: expected files that end in {endings}; found none. Name the files themselves."
+        )
 
 
 def _read_article(path: str | Path) -> Article:
-    where = _name(path)
+    where = printable_name(path)
     data = _read_bytes(path, where)
-    suffix = "" if where == "-" else Path(path).suffix.lower()
-    if suffix in _HTML_SUFFIXES or (suffix not in TEXT_SUFFIXES and _MARKUP.match(data)):
-        from newslean.html import extract_text  # the libraries behind it are an extra
-
-        declared = _DECLARED.search(data[:4096])
-        page = decode(data, where=where, declared=declared[1].decode("ascii", "replace") if declared else None)
-        return Article(where, *extract_text(page, where=where))
-    text = decode(data, where=where)
-    return Article(where, text, front_matter(text)[1])
+    return make_article(data, where=where, suffix="" if where == "-" else Path(path).suffix.lower())
 
 
 def _read_bytes(path: str | Path, where: str) -> bytes:
@@ -134,7 +168,7 @@ def _read_bytes(path: str | Path, where: str) -> bytes:
             if too_large:
                 raise _too_large(where, f"{status.st_size:,} bytes")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name, or standard input closed
-        raise _unreadable(where, error) from None
+        raise unreadable(where, error) from None
     if len(data) > MAX_BYTES:
         raise _too_large(where, "more")
     return data
@@ -144,8 +178,3 @@ def _too_large(where: str, found: str) -> DataError:
     return DataError(
         f"{where}: expected at most {MAX_BYTES:,} bytes (MAX_BYTES); found {found}. Split it into articles."
     )
-
-
-def _unreadable(where: str, error: Exception) -> DataError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return DataError(f"{_name(where)}: expected a readable file or folder; found: {reason}. Check its name and rights.")

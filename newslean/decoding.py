@@ -8,14 +8,15 @@ import re
 
 from newslean.errors import DataError
 
-# UTF-32 first: its little-endian mark begins with that of UTF-16.
-_MARKS = (
+MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+"""Byte order marks, and the codecs that read (and drop) them."""
+
 _MAGIC = (
     (b"%PDF-", "a PDF document"),
     (b"\x89PNG", "a PNG image"),
@@ -86,14 +87,27 @@ def decode(data: bytes, *, where: str, declared: str | None = None) -> str:
     if text is None:
         _check_controls(data, where, limit=_MAX_CONTROLS_LEGACY)
         text = _decode_legacy(data, where, declared)
-    if not _LETTER.search(text):
-        found = "no letter or digit in it" if data.strip() else "only white space" if data else "an empty file"
-        raise DataError(f"{where}: expected an article; found {found}. Leave it out.")
+    if not data:
+        raise DataError(f"{where}: expected an article; found an empty file. Leave it out.")
+    check_words(text, where=where)
     return text
 
 
+def check_words(text: str, *, where: str) -> None:
+    """Check that a text holds something to read.
+
+    Raises
+    ------
+    DataError
+        If there is no letter or digit in it.
+    """
+    if not _LETTER.search(text):
+        found = "no letter or digit in it" if text.strip() else "only white space"
+        raise DataError(f"{where}: expected an article; found {found}. Leave it out.")
+
+
 def _decode_unicode(data: bytes, where: str) -> str | None:
-    mark = next((codec for mark, codec in _MARKS if data.startswith(mark)), None)
+    mark = next((codec for mark, codec in MARKS if data.startswith(mark)), None)
     codec = mark or _utf16_without_mark(data) or "utf-8"
     try:
         text = data.decode(codec)

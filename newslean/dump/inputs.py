@@ -1,0 +1,111 @@
+"""Inputs as a user names them to the files that they stand for.
+
+Knows files, folders and patterns of names, here and (through
+`newslean.dump.remote`) elsewhere; opens none of them.
+"""
+
+import glob
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from newslean.articles import printable_name, unreadable
+from newslean.dump.formats import ENDINGS, form_of
+from newslean.dump.remote import RemoteFile, expand_remote, is_remote
+from newslean.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that an input stands for, or the error in place of it.
+
+    Attributes
+    ----------
+    source : str
+        Its name, as it can be printed.
+    file : Path, RemoteFile or None
+        None for standard input.
+    error : DataError or None
+        Why there is no file.
+    alone : bool
+        The input is this one file; otherwise a folder or a pattern of several.
+    """
+
+    source: str
+    file: Path | RemoteFile | None = None
+    error: DataError | None = None
+    alone: bool = True
+
+
+def expand(given: str | Path) -> Iterator[Found]:
+    """Yield the files that an input stands for, each when it is asked for."""
+    name = os.fspath(given)
+    source = printable_name(name)
+    if name == "-":
+        yield Found(source)
+    elif is_remote(name):
+        try:
+            files = expand_remote(name)
+        except DataError as error:
+            yield Found(source, error=error)
+            return
+        yield from (Found(file.name, file, alone=len(files) == 1 and file.name == name) for file in files)
+    elif os.path.isdir(name):
+        yield from _files_in(Path(name))
+    elif glob.has_magic(name) and not os.path.lexists(name):
+        yield from _matches(name)
+    elif not name:
+        yield Found(source, error=unreadable(source, FileNotFoundError(2, "an empty name")))
+    else:
+        yield Found(source, Path(name))
+
+
+def _matches(pattern: str) -> Iterator[Found]:
+    paths = sorted(Path(path) for path in glob.iglob(pattern, recursive=True))
+    if not paths:
+        name = printable_name(pattern)
+        yield Found(name, error=DataError(f"{name}: expected names of that pattern; found none. Check its folder."))
+    for path in paths:
+        if path.is_dir():
+            yield from _files_in(path)
+        else:
+            yield Found(printable_name(path), path, alone=False)
+
+
+def _files_in(folder: Path) -> Iterator[Found]:
+    empty = True
+    for found in _walk(folder):
+        empty = False
+        yield found
+    if empty:
+        name = printable_name(folder)
+        yield Found(
+            name,
+            error=DataError(f"{name}: expected files that end in {ENDINGS}; found none. Name the files themselves."),
+        )
+
+
+def _walk(folder: Path) -> Iterator[Found]:
+    """Yield the files of known form in a folder and below, in the order of their paths, a folder at a time."""
+    pending = [folder]
+    while pending:
+        path = pending.pop()
+        if path != folder and not path.is_dir():
+            yield Found(printable_name(path), path, alone=False)
+            continue
+        try:
+            entries = sorted((entry for entry in os.scandir(path) if _wanted(entry)), key=lambda entry: entry.name)
+        except OSError as error:
+            yield Found(printable_name(path), error=unreadable(printable_name(path), error), alone=False)
+            continue
+        pending += [Path(entry.path) for entry in reversed(entries)]
+
+
+def _wanted(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith("."):
+        return False
+    if entry.is_dir():
+        return not entry.is_symlink()  # which may lead round in a circle
+    broken_link = entry.is_symlink() and not os.path.exists(entry.path)
+    return (entry.is_file() or broken_link) and form_of(entry.name) is not None

@@ -1,0 +1,155 @@
+"""A dump as a stream of articles and of what could not be read.
+
+Knows which reader is for which format, and in which order inputs come; the
+readers know the formats.
+"""
+
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from newslean.articles import MAX_BYTES, unreadable
+from newslean.dump.archives import read_tar, read_zip
+from newslean.dump.beginnings import first_sign
+from newslean.dump.columns import Columns
+from newslean.dump.delimited import read_csv, read_tsv
+from newslean.dump.formats import ENDINGS, FORMATS, Form, form_of
+from newslean.dump.inputs import Found, expand
+from newslean.dump.jsons import read_json, read_jsonl
+from newslean.dump.parquet import read_parquet
+from newslean.dump.place import Place, guarded
+from newslean.dump.records import Outcome
+from newslean.dump.remote import RemoteFile
+from newslean.dump.streams import COMPRESSIONS, to_stream
+from newslean.dump.texts import read_text
+from newslean.dump.warc import read_warc
+from newslean.errors import DataError
+
+_READERS: dict[str, Callable[[io.BufferedReader, Place], Iterator[Outcome]]] = {
+    "jsonl": read_jsonl,
+    "json": read_json,
+    "csv": read_csv,
+    "tsv": read_tsv,
+    "parquet": read_parquet,
+    "warc": read_warc,
+}
+
+_ALL_GUESSED = Columns()
+
+
+def open_dump(
+    inputs: str | Path | Iterable[str | Path],
+    *,
+    input_format: str | None = None,
+    columns: Columns = _ALL_GUESSED,
+    max_bytes: int = MAX_BYTES,
+    on_note: Callable[[str], None] | None = None,
+) -> Iterator[Outcome]:
+    """Read the articles of a dump one after the other, in the order of the inputs and of what is in them.
+
+    Memory stays bounded by a few articles of ``max_bytes``, whatever the size
+    of the dump, of a line or of a compressed file.
+
+    Parameters
+    ----------
+    inputs : str, Path or iterable of them
+        Files, compressed or not (.gz, .bz2, .xz, .zst); patterns (``*``, ``**``);
+        folders, which stand for all files of known form in them and below, in the
+        order of their paths, hidden ones left out; addresses such as
+        ``s3://bucket/file``; ``-`` for standard input.
+    input_format : str, optional
+        ``text``, ``jsonl``, ``json``, ``csv``, ``tsv``, ``parquet``, ``warc``,
+        ``zip`` or ``tar``, for all inputs; otherwise the ends of their names tell.
+        Standard input is ``jsonl`` if it begins with a brace, otherwise ``text``.
+    columns : Columns
+        Columns of tables and keys of objects; those not named are guessed.
+    max_bytes : int
+        Largest article; a line, a row or an entry that has more is rejected.
+    on_note : callable, optional
+        Called with a line for each input of which something was guessed or left out.
+
+    Yields
+    ------
+    Record or Reject
+        A reject for everything that cannot be read; reading then goes on.
+
+    Raises
+    ------
+    DataError
+        If nothing can be done: there is no input, no such format, or the only
+        input is missing, of unknown form, without the columns, or needs a
+        package that is not installed. Among several inputs such a one is a `Reject`.
+    """
+    if input_format is not None and input_format not in FORMATS:
+        raise DataError(f"input_format: expected {', '.join(FORMATS)}; found {input_format!r}. Name one of them.")
+    if max_bytes < 1:
+        raise DataError(f"max_bytes: expected a number from 1 on; found {max_bytes}. Leave it out for {MAX_BYTES:,}.")
+    given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    if not given:
+        raise DataError("inputs: expected files, folders or addresses; found none. Name one.")
+    settings = Place("", columns, max_bytes, on_note)
+    return _read_all(given, input_format, settings)
+
+
+def _read_all(given: list[str | Path], input_format: str | None, settings: Place) -> Iterator[Outcome]:
+    for name in given:
+        for found in expand(name):
+            place = replace(settings, source=found.source)
+            try:
+                yield from _read_found(found, input_format, place)
+            except DataError as error:
+                if found.alone and len(given) == 1:
+                    raise
+                yield place.reject("", error)
+
+
+def _read_found(found: Found, input_format: str | None, place: Place) -> Iterator[Outcome]:
+    if found.error is not None:
+        raise found.error
+    name = urlsplit(found.source).path if found.source.startswith(("http://", "https://")) else found.source
+    form = form_of(name, input_format=input_format)
+    empty = True
+    with _opened(found) as file:
+        if form is None and found.file is not None:
+            raise DataError(
+                f"{place.name}: expected a name that ends in {ENDINGS}, and perhaps {', '.join(COMPRESSIONS)}; "
+                "found another one. Give its input_format."
+            )
+        for outcome in guarded(_read_form(file, form, place), place):
+            empty = False
+            yield outcome
+    if empty:
+        yield place.reject("", "expected articles; found none. Leave it out.")
+
+
+@contextmanager
+def _opened(found: Found) -> Iterator[BinaryIO]:
+    if found.file is None:
+        yield sys.stdin.buffer
+        return
+    try:
+        file = found.file.open() if isinstance(found.file, RemoteFile) else open(found.file, "rb", buffering=0)  # noqa: SIM115
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise unreadable(found.source, error) from None
+    with file:
+        yield file
+
+
+def _read_form(file: BinaryIO, form: Form | None, place: Place) -> Iterator[Outcome]:
+    """Read a file, or an archive's entry, with the reader for its format."""
+    compression = form.compression if form else None
+    stream = to_stream(file, where=place.name, compression=compression, ordered=bool(place.entry))
+    if form is None:
+        sign, stream = first_sign(stream, where=place.name)
+        form = Form("jsonl" if sign == b"{" else "text")
+    if form.format == "text":
+        yield from read_text(stream, place, suffix=form.suffix)
+    elif form.format in ("zip", "tar"):
+        yield from (read_zip if form.format == "zip" else read_tar)(stream, place, _read_form)
+    else:
+        yield from _READERS[form.format](stream, place)

@@ -1,0 +1,26 @@
+"""Files that are one article each.
+
+Knows the limit of their size; `newslean.articles` knows their content.
+"""
+
+import io
+from collections.abc import Iterator
+
+from newslean.articles import make_article
+from newslean.dump.place import Place
+from newslean.dump.records import Outcome, Record
+from newslean.errors import DataError
+
+
+def read_text(stream: io.BufferedReader, place: Place, *, suffix: str = "") -> Iterator[Outcome]:
+    """Read text, Markdown or a web page, as the end of the file's name says."""
+    data = stream.read(place.max_bytes + 1)
+    if len(data) > place.max_bytes:
+        yield place.too_large("", "an article")
+        return
+    try:
+        article = make_article(data, where=place.source, suffix=suffix)
+    except DataError as error:
+        yield place.reject("", error)
+    else:
+        yield Record(article, None, None, None, place.position())

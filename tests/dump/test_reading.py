@@ -1,0 +1,185 @@
+"""A dump as a whole: formats by name or by word, standard input, notes, what is loaded."""
+
+import gzip
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from newslean.articles import Article, read_articles
+from newslean.dump import Columns, Record, Reject, open_dump
+from newslean.errors import DataError
+
+ROOT = Path(__file__).resolve().parents[2]
+PROSE = "Copper and zinc climbed in Arlen on Tuesday, as buyers paid more than in any week since the flood. " * 4
+
+
+def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("name", ["a.txt", "b.md"])
+def test_texts_are_those_that_read_articles_gives(write, read, packed, codec, name):
+    suffix, pack = packed
+    content = "---\ntitle: “Tin”\n---\r\nTin rose – twice – in Arlen.\r\n".encode(codec)
+    plain, path = write(name, content), write(f"sub/{name}{suffix}", pack(content))
+    [expected] = read_articles([plain])
+    [record], rejects = read(path)
+    assert record == Record(Article(str(path), expected.text, expected.title), None, None, None, "whole file")
+    assert rejects == []
+
+
+def test_web_pages_are_extracted(write, read, packed):
+    suffix, pack = packed
+    page = f"<html><head><title>Metals</title></head><body><nav>Home</nav><p>{PROSE}</p></body></html>"
+    for name in ("a.html", "b.htm", "c.xhtml"):
+        [record], _ = read(write(f"{name}{suffix}", pack(page.encode())))
+        assert (record.article.title, record.article.text) == ("Metals", PROSE.strip())
+
+
+def test_the_name_says_whether_it_is_a_page(write, read):
+    fragment = f"<!doctype html><p>{PROSE}</p>"
+    for name, text in (("a.html", PROSE.strip()), ("a.txt", fragment)):
+        assert [record.article.text for record in read(write(name, fragment))[0]] == [text]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "an empty file"),
+        (b" \r\n", "only white space"),
+        (b"\xff\xfea\x00b", "fault at byte"),
+        (b"%PDF-1.7", "a PDF document"),
+        (b"\0" * 99, "binary data"),
+        (b"x" * 101, "at most 100 bytes"),
+    ],
+)
+def test_a_bad_text_is_a_reject_even_alone(write, read, packed, content, reason):
+    suffix, pack = packed
+    path = write(f"a.txt{suffix}", pack(content))
+    records, [reject] = read(path, max_bytes=100)
+    assert records == []
+    assert (reject.source, reject.position) == (str(path), "whole file")
+    assert reason in reject.reason
+    assert reject.reason.startswith("expected")
+
+
+def test_a_page_without_article_is_a_reject(write, read):
+    _, [reject] = read(write("a.html", "<html><body></body></html>"))
+    assert "expected an article in the page" in reject.reason
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.parquet", "a.warc", "a.zip", "a.tar"])
+def test_an_empty_file_is_a_reject(write, read, packed, name):
+    suffix, pack = packed
+    records, rejects = read(write(f"{name}{suffix}", pack(b"")))
+    assert records == []
+    assert [reject.position for reject in rejects] == ["whole file"]
+
+
+def test_the_format_may_be_given(write, read):
+    path = write("articles", '{"text": "Tin rose."}')
+    assert [record.position for record in read(path, input_format="jsonl")[0]] == ["line 1"]
+    assert [record.position for record in read(path, input_format="text")[0]] == ["whole file"]
+    packed = write("articles.gz", gzip.compress(path.read_bytes()))
+    assert [record.position for record in read(packed, input_format="json")[0]] == ["item 1"]
+
+
+def test_an_unknown_format_is_an_error_at_once():
+    with pytest.raises(DataError, match=r"expected text, jsonl, .*; found 'xml'"):
+        open_dump(["a.xml"], input_format="xml")
+    with pytest.raises(DataError, match="max_bytes: expected a number from 1 on; found 0"):
+        open_dump(["a.txt"], max_bytes=0)
+
+
+@pytest.mark.parametrize(
+    ("data", "given", "position"),
+    [
+        (b'\n {"text": "Tin rose."}\n', None, "line 2"),
+        (b'\xef\xbb\xbf{"text": "Tin rose."}\n', None, "line 1"),
+        ('{"text": "Tin rose."}\n'.encode("utf-16"), None, "line 1"),
+        (gzip.compress(b'{"text": "Tin rose."}\n'), None, "line 1"),
+        (b"\n Tin rose.\n", None, "whole file"),
+        (b'{"text": "Tin rose."}', "text", "whole file"),
+        (b"text\nTin rose.\n", "csv", "row 1, line 2"),
+    ],
+)
+def test_standard_input(read, monkeypatch, data, given, position):
+    stdin(monkeypatch, data)
+    [record], rejects = read("-", input_format=given)
+    assert (record.article.source, record.position) == ("-", position)
+    assert "Tin rose." in record.article.text
+    assert rejects == []
+
+
+def test_text_on_standard_input_keeps_its_offsets(read, monkeypatch):
+    stdin(monkeypatch, b"\r\n\r\n  Tin rose.\r\n")
+    [record], _ = read("-")
+    assert record.article.text == "\r\n\r\n  Tin rose.\r\n"
+
+
+def test_a_pipe_of_what_must_be_read_in_any_order(tmp_path):
+    import zipfile
+
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("tin.txt", "Tin rose.")
+    program = "import sys; from newslean.dump import open_dump; print(*open_dump('-', input_format='zip'))"
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=ROOT, input=path.read_bytes(), capture_output=True, timeout=60, check=True)
+    assert b"entry tin.txt" in result.stdout
+    assert result.stderr == b""
+
+
+def test_guesses_are_told_once_per_input(write, read):
+    notes: list[str] = []
+    rows = '{"Body": "Tin rose.", "headline": "Tin", "URL": "https://post.example/1"}\n' * 250
+    first, second = write("a.jsonl", rows), write("b.csv", "text,date\nTin rose.,2031\nZinc fell.,2032\n")
+    records, _ = read([first, second], on_note=notes.append)
+    assert notes == [
+        f"{first}: guessed the columns: text from 'Body', title from 'headline', outlet from 'URL', id from 'URL'",
+        f"{second}: guessed the columns: text from 'text', date from 'date'",
+    ]
+    assert {(r.article.title, r.outlet, r.id) for r in records[:250]} == {
+        ("Tin", "post.example", "https://post.example/1")
+    }
+
+
+def test_the_only_input_without_the_columns_is_an_error_and_among_others_a_reject(write, read):
+    path, good = write("a.csv", "a,b\n1,2\n"), write("b.csv", "text,a\nTin rose.,1\n")
+    for columns, reason in ((Columns(), "found 'a', 'b'"), (Columns(title="b"), "found 'text', 'a'")):
+        with pytest.raises(DataError, match=reason):
+            read(path if not columns.title else good, columns=columns)
+    records, [reject] = read([path, good])
+    assert len(records) == 1
+    assert (reject.source, "found 'a', 'b'" in reject.reason) == (str(path), True)
+
+
+def test_reading_is_lazy_and_a_reader_can_be_left(write):
+    path = write("a.jsonl", '{"text": "Tin rose."}\n' * 5_000)
+    outcomes = open_dump(path)
+    assert isinstance(next(outcomes), Record)
+    outcomes.close()
+    path.unlink()
+
+
+def test_every_input_gives_at_least_one_outcome_and_all_of_them_in_order(write):
+    paths = [write("a.jsonl", "oops\n"), write("b.txt", ""), write("c.json", "[]"), write("d.txt", "Tin rose.")]
+    outcomes = list(open_dump(paths))
+    assert [isinstance(outcome, Reject) for outcome in outcomes] == [True, True, True, False]
+
+
+def test_importing_loads_no_library_and_reading_text_only_what_it_needs(write):
+    heavy = "{'pyarrow', 'fastwarc', 'trafilatura', 'zstandard', 'fsspec', 'numpy', 'brotli'} & set(sys.modules)"
+    path = write("a.jsonl.gz", gzip.compress(json.dumps({"text": "Tin rose."}).encode()))
+    program = (
+        "import sys, newslean, newslean.dump\n"
+        f"assert not {heavy}\n"
+        "assert len(list(newslean.dump.open_dump(sys.argv[1]))) == 1\n"
+        f"assert not {heavy}, {heavy}"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path)], cwd=ROOT, check=True, timeout=60)
