@@ -62,7 +62,9 @@ def expand(given: str | Path) -> Iterator[Found]:
 
 
 def _matches(pattern: str) -> Iterator[Found]:
-    paths = sorted(Path(path) for path in glob.iglob(pattern, recursive=True))
+    found = (Path(path) for path in glob.iglob(pattern, recursive=True))
+    # A pattern with ** matches what is in a folder too, which must not be read twice.
+    paths = sorted(path for path in found if "**" not in pattern or not path.is_dir())
     if not paths:
         name = printable_name(pattern)
         yield Found(name, error=DataError(f"{name}: expected names of that pattern; found none. Check its folder."))

@@ -54,6 +54,8 @@ def test_patterns_are_sorted_and_may_lead_down(write, read, tmp_path):
         write(name, LINE)
     assert names(read(str(tmp_path / "*.jsonl"))[0], tmp_path) == ["a.jsonl", "b.jsonl"]
     assert names(read(str(tmp_path / "**" / "*.jsonl"))[0], tmp_path) == ["a.jsonl", "b.jsonl", "sub/c.jsonl"]
+    everything = ["a.jsonl", "b.jsonl", "sub/c.jsonl", "sub/d.txt"]
+    assert names(read(str(tmp_path / "**"))[0], tmp_path) == everything
     assert names(read(str(tmp_path / "s*"))[0], tmp_path) == ["sub/c.jsonl", "sub/d.txt"]
 
 
