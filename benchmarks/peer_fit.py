@@ -49,7 +49,7 @@ def fit_newslean(task: Task) -> Predict:
     from train import baseline
     from train.assess import contexts_of
     from train.export import export_onnx, quantize
-    from train.finetune import finetune
+    from train.finetune import enough_epochs, finetune
     from train.options import find_grammar
     from train.params import BaselineParams, FinetuneParams
     from train.run import part_authored
@@ -62,6 +62,7 @@ def fit_newslean(task: Task) -> Predict:
     params, mixed = warm_up(
         asked, grammar, task.schema, first, seed=task.seed, place=task.folder, say=partial(print, file=sys.stderr)
     )
+    params = enough_epochs(params, len(others) + len(mixed))
     fit = finetune([*others, *mixed], [], task.schema, params, seed=task.seed, folder=task.folder / "checkpoints")
     export_onnx(fit.network, task.folder / "float.onnx")
     quantize(task.folder / "float.onnx", task.folder / GRAPH)

@@ -23,7 +23,7 @@ from train import metrics
 from train.arrays import read_arrays, write_arrays
 from train.baseline import fit_baseline
 from train.calibrate import hard_labels, one_hot
-from train.finetune import finetune, predict_logits
+from train.finetune import enough_epochs, finetune, predict_logits
 from train.folds import SEED_SOURCE, thin
 from train.grammar import Grammar
 from train.labels import Example, LabelFiles
@@ -151,6 +151,7 @@ def _fit(
         return baseline.logits([e.text for e in held_out], [""] * len(held_out))
     first, others = part_authored(training, params)
     params, mixed = warm(params, authored=first)
+    params = enough_epochs(params, len(others) + len(mixed))
     fit = finetune([*others, *mixed], [], schema, params, seed=seed, folder=folder)
     return predict_logits(fit, held_out, schema, params)
 

@@ -6,7 +6,7 @@ know folds, calibration or model folders.
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from newslean.tagger import Logits
 from train.batches import Collator, class_weights, to_dataset
 from train.calibrate import mean_macro_f1
 from train.labels import Example
-from train.network import Network, fast_bfloat16, freeze, layers_of, load_base
+from train.network import HEADS, Network, base_path, fast_bfloat16, freeze, layers_of, load_base
 from train.params import FinetuneParams
 
 
@@ -107,6 +107,14 @@ def finetune(
     epochs = round((trainer.state.best_global_step or trainer.state.global_step) / max(steps // params.epochs, 1))
     shutil.rmtree(folder, ignore_errors=True)
     return Fit(network.cpu().eval(), tokenizer, epochs, best)
+
+
+def enough_epochs(params: FinetuneParams, rows: int) -> FinetuneParams:
+    """Raise the epochs to ``min_steps``, unless the base is a network that has learnt something first."""
+    if (Path(base_path(params.base)) / HEADS).is_file():
+        return params
+    steps = -(-rows // params.batch_size)
+    return replace(params, epochs=max(params.epochs, -(-params.min_steps // max(steps, 1))))
 
 
 def predict_logits(fit: Fit, examples: Sequence[Example], schema: Schema, params: FinetuneParams) -> Logits:

@@ -18,7 +18,7 @@ from newslean.tagger import Logits
 from train import export
 from train.arrays import read_arrays, write_arrays
 from train.baseline import cross_fit
-from train.finetune import finetune, predict_logits
+from train.finetune import enough_epochs, finetune, predict_logits
 from train.folds import hold_out, thin
 from train.labels import Example
 from train.params import FinetuneParams
@@ -102,6 +102,7 @@ def _fit_fold(
     folder: Path,
 ) -> Logits:
     training, validation = hold_out(thin(training, run.shares, run.seed), share=VALIDATION_SHARE, seed=run.seed)
+    params = enough_epochs(params, len(training) + len(mixed))
     fit = finetune(
         [*training, *mixed], validation, run.schema, params, seed=run.seed, folder=folder, progress=run.progress
     )

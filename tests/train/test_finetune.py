@@ -15,8 +15,8 @@ import torch
 from newslean.schema import Schema
 from train.batches import Collator, to_dataset
 from train.calibrate import mean_macro_f1
-from train.finetune import finetune, predict_logits
-from train.network import load_base
+from train.finetune import enough_epochs, finetune, predict_logits
+from train.network import HEADS, load_base
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Fits as the project does, but slow enough at the end of an epoch to be killed there.
@@ -169,3 +169,10 @@ def test_context_is_dropped_from_a_share_of_the_rows_in_training_alone(rows, sch
     assert {*Collator(0, "right")(data)["attention_mask"].sum(1).tolist()} == {whole}
     for told, how in ((asked, False), (replace(asked, context_dropout=0.0), True)):
         assert "alone" not in to_dataset(rows[:2], schema, tokenizer, told, training=how).column_names
+
+
+def test_few_rows_get_more_epochs_unless_the_network_has_learnt_something_first(params, tmp_path: Path):
+    asked = replace(params, epochs=2, batch_size=8, min_steps=100)
+    assert [enough_epochs(asked, rows).epochs for rows in (0, 8, 79, 80, 400, 4000)] == [100, 100, 10, 10, 2, 2]
+    (tmp_path / HEADS).touch()
+    assert enough_epochs(replace(asked, base=str(tmp_path)), 8).epochs == 2
