@@ -52,16 +52,14 @@ def open_dump(
 ) -> Iterator[Outcome]:
     """Read the articles of a dump one after the other, in the order of the inputs and of what is in them.
 
-    Memory stays bounded by a few articles of ``max_bytes``, whatever the size
-    of the dump, of a line or of a compressed file.
+    Memory stays bounded by a few times ``max_bytes``, whatever the size of the dump, of a line or of a packed file.
 
     Parameters
     ----------
     inputs : str, Path or iterable of them
         Files, compressed or not (.gz, .bz2, .xz, .zst); patterns (``*``, ``**``);
         folders, which stand for all files of known form in them and below, in the
-        order of their paths, hidden ones left out; addresses such as
-        ``s3://bucket/file``; ``-`` for standard input.
+        order of their paths, hidden ones left out; addresses (``s3://bucket/file``); ``-`` for standard input.
     input_format : str, optional
         ``text``, ``jsonl``, ``json``, ``csv``, ``tsv``, ``parquet``, ``warc``,
         ``zip`` or ``tar``, for all inputs; otherwise the ends of their names tell.
@@ -81,9 +79,8 @@ def open_dump(
     Raises
     ------
     DataError
-        If nothing can be done: there is no input, no such format, or the only
-        input is missing, of unknown form, without the columns, or needs a
-        package that is not installed. Among several inputs such a one is a `Reject`.
+        If nothing can be done: there is no input, no such format, or the only input is missing, of unknown form,
+        without the columns, or needs a package that is not installed. Among several such a one is a `Reject`.
     """
     if input_format is not None and input_format not in FORMATS:
         raise DataError(f"input_format: expected {', '.join(FORMATS)}; found {input_format!r}. Name one of them.")
