@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -239,7 +240,9 @@ def test_a_reader_that_has_seen_enough(tmp_path: Path):
 def test_an_interrupt_leaves_one_line_and_no_file(tmp_path: Path):
     command = [sys.executable, str(ROOT / "predict.py"), "-", "--out", "out.txt"]
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, **pipes) as process:
+    # What a shell starts in the background ignores interrupts, and so does all that it starts.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, preexec_fn=heed, **pipes) as process:
         limit = time.monotonic() + 60
         while not os.listdir(tmp_path) and process.poll() is None and time.monotonic() < limit:
             time.sleep(0.02)
