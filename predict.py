@@ -1,4 +1,4 @@
-"""Tag news articles from the command line: parse, read, tag, write.
+"""Tag news from the command line, articles or dumps of them: parse, read, tag, write.
 
 Knows the options and the exit codes; the work is done in `newslean`. The
 modules that load a model are imported only when there is something to tag, so
@@ -10,17 +10,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
 from newslean import __version__
-from newslean.errors import DataError, NewsleanError
+from newslean.errors import DataError, NewsleanError, Stopped
 from newslean.output import write_json
 from newslean.report import write_text
+from newslean.scoring.command import TABLES, check_no_dump, dump_options, score
 from newslean.screen import visible
 from newslean.target import check_target, drop_output, open_new, standard_output
 
 HERE = Path(__file__).resolve().parent
+
+GIVEN = click.core.ParameterSource.COMMANDLINE
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,14 +33,16 @@ HERE = Path(__file__).resolve().parent
     "--format",
     "style",
     type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Form of the results.",
+    help="Form of the results.  [default: text]",
 )
 @click.option(
     "--model", default=str(HERE / "models" / "current"), metavar="DIR", help="Model.  [default: models/current]"
 )
-@click.option("--out", metavar="FILE", help="Write there, whole or not at all, instead of to the screen.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    help="Write there, whole or not at all, instead of to the screen; .parquet, .jsonl or .csv for tables of a dump.",
+)
 @click.option(
     "--min-confidence",
     type=click.FloatRange(0, 1),
@@ -50,22 +56,35 @@ HERE = Path(__file__).resolve().parent
     show_default=True,
     help="Colour in text; auto: on a terminal, unless NO_COLOR is set.",
 )
+@dump_options
 @click.version_option(__version__, prog_name="newslean", message="%(prog)s %(version)s")
-def main(
-    articles: tuple[str, ...], *, style: str, model: str, out: str | None, min_confidence: float | None, color: str
-) -> None:
+@click.pass_context
+def main(context: click.Context, /, articles: tuple[str, ...], **options: Any) -> None:
     """Tag news: topic and stance of each ARTICLE and of its sentences.
 
     An ARTICLE is a file, a folder that is searched for articles, or - for standard input.
 
-    Exit codes: 0 all done; 1 done, but some inputs were rejected (listed on standard error);
-    2 nothing done; 130 interrupted.
+    With --out RESULT.parquet, .jsonl or .csv the inputs are dumps of any size: folders, .jsonl, .json, .csv, .tsv,
+    .parquet, .warc, .zip, .tar, compressed or not, patterns of names, addresses. RESULT has a row a sentence,
+    RESULT.articles a row an article; what cannot be read is listed in RESULT.rejects.jsonl. A run that was killed
+    goes on where it was when the same command is given again.
+
+    Exit codes: 0 all done; 1 done, but some inputs were rejected (listed on standard error, or for a dump in
+    RESULT.rejects.jsonl); 2 nothing done; 130 interrupted.
     """
+    general = {name: options.pop(name) for name in ("style", "model", "out", "min_confidence", "color")}
     try:
-        code = predict(articles, style=style, model=model, out=out, min_confidence=min_confidence, color=color)
+        if general["out"] and Path(general["out"]).suffix in TABLES:
+            code = score(articles, **general, **options, tell=tell)
+        else:
+            given = [name for name in options if context.get_parameter_source(name) is GIVEN]
+            check_no_dump(articles, given)
+            code = predict(articles, **general)
     except BrokenPipeError:  # the reader, such as head, has seen enough
         drop_output()
         code = 141
+    except Stopped as error:
+        code = fail(str(error), code=130)
     except (NewsleanError, OSError) as error:
         code = fail(str(error))
     except MemoryError:
@@ -76,7 +95,7 @@ def main(
 
 
 def predict(
-    paths: tuple[str, ...], *, style: str, model: str, out: str | None, min_confidence: float | None, color: str
+    paths: tuple[str, ...], *, style: str | None, model: str, out: str | None, min_confidence: float | None, color: str
 ) -> int:
     """Tag everything under the paths and write it; return the exit code."""
     from newslean.articles import Article, read_articles

@@ -15,3 +15,7 @@ class DataError(NewsleanError):
 
 class ModelError(NewsleanError):
     """A model folder is missing, damaged, or made for another version."""
+
+
+class Stopped(NewsleanError):  # noqa: N818 - no fault: it was asked for
+    """Work was asked to stop before its end, and can go on."""

@@ -30,20 +30,30 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 class Finetuned:
     """An encoder with one head per dimension.
 
-    Sentences are scored one by one, in as many threads as there are cores.
+    Sentences are scored one by one, by default in as many threads as there are cores.
     Dynamic int8 takes one scale for all that it is given at once, so in a
     batch a sentence's scores would hang on its neighbours; alone, the answer
     is the same whatever stands beside it, and no padding is computed.
     """
 
-    def __init__(self, session: ort.InferenceSession, tokenizer: Tokenizer, manifest: Manifest) -> None:
+    def __init__(
+        self, session: ort.InferenceSession, tokenizer: Tokenizer, manifest: Manifest, *, threads: int | None = None
+    ) -> None:
         self.session = session
+        self.threads = threads or cores()
         self.tokenizer = tokenizer
         self.manifest = manifest
         self.inputs = [i.name for i in session.get_inputs()]
 
     @classmethod
-    def load(cls, folder: str | Path, manifest: Manifest, *, precision: Literal["int8", "float"] = "int8") -> Self:
+    def load(
+        cls,
+        folder: str | Path,
+        manifest: Manifest,
+        *,
+        precision: Literal["int8", "float"] = "int8",
+        threads: int | None = None,
+    ) -> Self:
         """Load the graph and its tokenizer from a model folder whose hashes were checked."""
         folder = Path(folder)
         graph = folder / (GRAPH if precision == "int8" else FLOAT_GRAPH)
@@ -72,7 +82,7 @@ class Finetuned:
                 raise ModelError(
                     f"{graph}: expected {expected} scores for {output.name!r}; found {width}. Export it again."
                 )
-        return cls(session, tokenizer, manifest)
+        return cls(session, tokenizer, manifest, threads=threads)
 
     def logits(self, texts: Sequence[str], contexts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Score sentences.
@@ -94,8 +104,11 @@ class Finetuned:
             return list(self.session.run(names, self._feed(encoding)))
 
         pairs = list(zip(texts, contexts, strict=True))
-        with ThreadPoolExecutor(cores()) as pool:
-            rows = list(pool.map(score, pairs))
+        if self.threads == 1:
+            rows = list(map(score, pairs))
+        else:
+            with ThreadPoolExecutor(self.threads) as pool:
+                rows = list(pool.map(score, pairs))
         return {name: np.concatenate([row[n] for row in rows]) for n, name in enumerate(names)}
 
     def _feed(self, encoding: Encoding) -> dict[str, NDArray[np.int64]]:

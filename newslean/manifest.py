@@ -26,6 +26,10 @@ KINDS = ("finetuned", "baseline")
 REQUIRED = {"finetuned": ("model.onnx", "tokenizer.json"), "baseline": ("weights.safetensors", "vocabulary.json")}
 """Files that a kind of model loads: a manifest that does not name them would let them through unchecked."""
 
+GATE_FILE = "gate.safetensors"
+GATE_NUMBERS = ("own", "article", "intercept", "threshold")
+"""What the manifest says of the relevance gate, beside its weights."""
+
 CONTEXTS = ("none", "before", "title", "title+before")
 
 
@@ -57,6 +61,9 @@ class Manifest:
     mix : dict
         Dimension to the share of the fine-tuned model's logits; those of the baseline in the same folder take the
         rest. Empty: there is no baseline.
+    gate : dict
+        Numbers of the relevance gate (see `newslean.gate`): ``own``, ``article``, ``intercept``, ``threshold``, and
+        ``lost``, the share of labelled sentences that it skipped out of fold. Empty: there is none.
     """
 
     kind: str
@@ -68,6 +75,7 @@ class Manifest:
     max_length: int = 128
     context: str = "none"
     mix: dict[str, float] = field(default_factory=dict)
+    gate: dict[str, float] = field(default_factory=dict)
     base: dict[str, str] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
     code_version: str = ""
@@ -95,7 +103,7 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
         "format": FORMAT,
         **{key: getattr(manifest, key) for key in ("kind", "name", "version")},
         "schema": manifest.schema.to_dict(),
-        **{key: getattr(manifest, key) for key in ("max_length", "context", "mix")},
+        **{key: getattr(manifest, key) for key in ("max_length", "context", "mix", "gate")},
         "temperature": calibration.temperature,
         "thresholds": calibration.thresholds,
         "min_confidence": calibration.min_confidence,
@@ -165,6 +173,7 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
             max_length=int(data["max_length"]),
             context=str(data["context"]),
             mix={name: float(share) for name, share in data.get("mix", {}).items()},
+            gate={name: float(value) for name, value in data.get("gate", {}).items()},
             base=data.get("base", {}),
             data=data.get("data", {}),
             code_version=str(data.get("code_version", "")),
@@ -192,7 +201,10 @@ def _check_values(manifest: Manifest, path: Path) -> None:
             )
     if any(name not in manifest.schema.names or not 0 <= share <= 1 for name, share in manifest.mix.items()):
         raise ModelError(f"{path}: expected mix to give dimensions a share from 0 to 1. Restore the model folder.")
+    if manifest.gate and not all(math.isfinite(manifest.gate.get(name, math.nan)) for name in GATE_NUMBERS):
+        raise ModelError(f"{path}: expected gate to have {', '.join(GATE_NUMBERS)}. Restore the model folder.")
     needed = [*REQUIRED[manifest.kind], *(REQUIRED["baseline"] if manifest.mix else ())]
+    needed += [GATE_FILE] if manifest.gate else []
     if missing := [name for name in needed if name not in manifest.files]:
         raise ModelError(
             f"{path}: expected files to name {', '.join(missing)} with a hash; found none. Do not use this model."

@@ -101,6 +101,7 @@ class Tagger:
         *,
         min_confidence: float | None = None,
         precision: Literal["int8", "float"] = "int8",
+        threads: int | None = None,
     ) -> Self:
         """Load a model folder after checking every file against its hash.
 
@@ -114,6 +115,8 @@ class Tagger:
         precision : {"int8", "float"}
             Which graph of a fine-tuned model: the shipped one, or the float
             one that a training run leaves beside it.
+        threads : int, optional
+            Sentences that a fine-tuned model scores at once; one a core where not given.
 
         Raises
         ------
@@ -134,7 +137,7 @@ class Tagger:
             return cls(Baseline.load(path, manifest), manifest)
         from newslean.finetuned import Finetuned
 
-        finetuned = Finetuned.load(path, manifest, precision=precision)
+        finetuned = Finetuned.load(path, manifest, precision=precision, threads=threads)
         if not manifest.mix:
             return cls(finetuned, manifest)
         from newslean.baseline import Baseline
@@ -194,16 +197,25 @@ class Tagger:
             yield summarise(self.schema, source=article.source, title=title, sentences=tagged)
 
     def _tag(self, sentences: Sequence[Sentence], title: str | None) -> list[TaggedSentence]:
-        texts, contexts, before = [], [], None
+        contexts = self.contexts(sentences, title)
+        content = [n for n, s in enumerate(sentences) if not s.furniture]
+        found = self.score([sentences[n].text for n in content], [contexts[n] for n in content])
+        scores = dict(zip(content, found, strict=True))
+        return [self.tagged(s, scores.get(n, {})) for n, s in enumerate(sentences)]
+
+    def contexts(self, sentences: Sequence[Sentence], title: str | None) -> list[str]:
+        """Give the context of each of the consecutive sentences of an article, as the model reads it.
+
+        Furniture has none, and is none for what follows.
+        """
+        contexts, before = [], None
         for sentence in sentences:
-            if sentence.furniture:
-                continue
-            texts.append(sentence.text)
             heading = None if sentence.title else title
-            contexts.append(context_of(self.manifest.context, title=heading, before=before))
-            before = sentence.text
-        scored = iter(self.score(texts, contexts))
-        return [self._tagged(s, self._furniture_scores() if s.furniture else next(scored)) for s in sentences]
+            contexts.append(
+                "" if sentence.furniture else context_of(self.manifest.context, title=heading, before=before)
+            )
+            before = before if sentence.furniture else sentence.text
+        return contexts
 
     def score(self, texts: Sequence[str], contexts: Sequence[str]) -> list[Scores]:
         """Give the calibrated probabilities of sentences, each with its context ('' for none)."""
@@ -219,6 +231,13 @@ class Tagger:
     def _furniture_scores(self) -> Scores:
         return {d.name: {label: float(label == d.neutral) for label in d.labels} for d in self.schema.dimensions}
 
-    def _tagged(self, s: Sentence, scores: Scores) -> TaggedSentence:
+    def tagged(self, sentence: Sentence, scores: Scores) -> TaggedSentence:
+        """Decide on a sentence's labels from its scores; without any, as for furniture, they are neutral."""
+        s = sentence
+        if s.furniture:
+            scores = self._furniture_scores()
+        if not scores:
+            neutral: Labels = {d.name: [] if d.neutral is None else d.neutral for d in self.schema.dimensions}
+            return TaggedSentence(s.text, s.start, s.end, neutral, {}, s.furniture)
         labels: Labels = {d.name: decide(d, scores[d.name], self.manifest.calibration) for d in self.schema.dimensions}
         return TaggedSentence(s.text, s.start, s.end, labels, scores, s.furniture)

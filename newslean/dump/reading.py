@@ -8,7 +8,7 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -90,28 +90,93 @@ def open_dump(
     if not given:
         raise DataError("inputs: expected files, folders or addresses; found none. Name one.")
     settings = Place("", columns, max_bytes, on_note)
-    return _read_all(given, input_format, settings)
+    return (step.outcome for step in _read_all(given, input_format, settings, Start()))
 
 
-def _read_all(given: list[str | Path], input_format: str | None, settings: Place) -> Iterator[Outcome]:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where reading goes on.
+
+    Attributes
+    ----------
+    file : int
+        Files that were read to their end.
+    outcomes : int
+        Records and rejects of the next file that are known already.
+    """
+
+    file: int = 0
+    outcomes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing read, and how far reading has come with it.
+
+    Attributes
+    ----------
+    after : Start
+        Where reading goes on behind it.
+    offset : int
+        Byte of its file that the reader has come to, 0 where there is no such place.
+    """
+
+    outcome: Outcome
+    after: Start
+    offset: int
+
+
+def read_steps(
+    inputs: Iterable[str | Path],
+    *,
+    start: Start,
+    input_format: str | None = None,
+    columns: Columns = _ALL_GUESSED,
+    on_note: Callable[[str], None] | None = None,
+) -> Iterator[Step]:
+    """Read as `open_dump` does, from a place on; files before it are not opened."""
+    return _read_all([*inputs], input_format, Place("", columns, MAX_BYTES, on_note), start)
+
+
+def _read_all(given: list[str | Path], input_format: str | None, settings: Place, start: Start) -> Iterator[Step]:
+    number = -1
     for name in given:
         for found in expand(name):
+            number += 1
+            if number < start.file:
+                continue
             place = replace(settings, source=found.source)
+            known = start.outcomes if number == start.file else 0
+            steps = _steps(found, input_format, place, number)
             try:
-                yield from _read_found(found, input_format, place)
+                yield from (step for step in steps if step.after.outcomes > known)
             except DataError as error:
                 if found.alone and len(given) == 1:
                     raise
-                yield place.reject("", error)
+                yield Step(place.reject("", error), Start(number + 1), 0)
 
 
-def _read_found(found: Found, input_format: str | None, place: Place) -> Iterator[Outcome]:
+def _steps(found: Found, input_format: str | None, place: Place, number: int) -> Iterator[Step]:
+    opened: list[BinaryIO] = []
+    for count, outcome in enumerate(_read_found(found, input_format, place, opened), 1):
+        yield Step(outcome, Start(number, count), _offset(opened))
+
+
+def _offset(opened: list[BinaryIO]) -> int:
+    try:
+        return opened[0].tell()
+    except (IndexError, OSError, ValueError):  # nothing opened, a pipe, or a file that is closed again
+        return 0
+
+
+def _read_found(found: Found, input_format: str | None, place: Place, opened: list[BinaryIO]) -> Iterator[Outcome]:
     if found.error is not None:
         raise found.error
     name = urlsplit(found.source).path if found.source.startswith(("http://", "https://")) else found.source
     form = form_of(name, input_format=input_format)
     empty = True
     with _opened(found) as file:
+        opened.append(file)
         if form is None and found.file is not None:
             raise DataError(
                 f"{place.name}: expected a name that ends in {ENDINGS}, and perhaps {', '.join(COMPRESSIONS)}; "

@@ -1,0 +1,134 @@
+"""The part of the predictor's command line that is about dumps.
+
+Knows options, signals and the screen; the work is done in `newslean.scoring.run`,
+which is imported when there is something to score.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from newslean.errors import DataError
+
+TABLES = (".parquet", ".jsonl", ".csv")
+"""Ends of --out that make it a dump's result."""
+
+COLUMNS = ("text", "title", "date", "outlet", "id")
+
+
+def dump_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that are for dumps alone."""
+    for option in reversed(
+        (
+            click.option("--input-format", metavar="NAME", help="Of all inputs.  [default: by the end of each name]"),
+            *(
+                click.option(
+                    f"--{name}-column", metavar="NAME", help=f"Column or key of the {name}.  [default: guessed]"
+                )
+                for name in COLUMNS
+            ),
+            click.option("--articles-only", is_flag=True, help="Write no sentences."),
+            click.option("--only-relevant", is_flag=True, help="Leave out what is none of everything."),
+            click.option("--gate/--no-gate", default=True, help="Let a cheap model skip what can have no label."),
+            click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: one a core]"),
+            click.option("--batch-size", type=click.IntRange(1), metavar="N", help="Articles a worker takes at once."),
+            click.option("--max-rejects", type=click.IntRange(0), metavar="N", help="Stop after more than these."),
+            click.option("--overwrite", is_flag=True, help="Begin anew, whatever stands at --out."),
+            click.option(
+                "--progress",
+                type=click.Choice(["auto", "bar", "json", "none"]),
+                default="auto",
+                show_default=True,
+                help="auto: a bar, on a terminal; json: a line a minute.",
+            ),
+            click.option(
+                "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Who works."
+            ),
+            click.option("--address", metavar="ADDRESS", help="Of a Ray cluster.  [default: one on this machine]"),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def check_no_dump(articles: tuple[str, ...], given: Collection[str]) -> None:
+    """Refuse dumps, and options for dumps, where no table is asked for."""
+    ends = ", ".join(TABLES)
+    if given:
+        names = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise DataError(f"{names}: expected --out with a name that ends in {ends}; found none. Give one.")
+    from newslean.dump.formats import form_of
+    from newslean.dump.remote import is_remote
+
+    for name in articles:
+        form = form_of(name)
+        if is_remote(name) or (form and (form.format != "text" or form.compression) and not os.path.isdir(name)):
+            raise DataError(f"{name}: expected articles; found a dump. Give --out with a name that ends in {ends}.")
+
+
+def score(
+    articles: tuple[str, ...], *, out: str, model: str, style: str | None, tell: Callable[[str], None], **options: Any
+) -> int:
+    """Tag a dump and write its tables; return the exit code."""
+    if style:
+        raise DataError(f"--format {style}: expected none with --out {out}, whose end tells the form. Leave it out.")
+    try:
+        from newslean.scoring.job import Job
+        from newslean.scoring.progress import open_progress
+        from newslean.scoring.run import score_dump
+    except ImportError as error:
+        raise DataError(f"{out}: expected pyarrow and tqdm; {error}. Run pip install 'newslean[dump]'.") from None
+    from newslean.dump import Columns
+    from newslean.finetuned import cores
+    from newslean.scoring.pieces import PIECE_ARTICLES
+    from newslean.scoring.scorer import ScorerSettings
+
+    names = ("min_confidence", "gate", "only_relevant", "articles_only")
+    job = Job(
+        inputs=articles,
+        out=Path(out),
+        settings=ScorerSettings(model=model, **{name: options[name] for name in names}),
+        columns=Columns(**{name: options[f"{name}_column"] for name in COLUMNS}),
+        input_format=options["input_format"],
+        piece_articles=options["batch_size"] or PIECE_ARTICLES,
+        max_rejects=options["max_rejects"],
+    )
+    quiet = options["progress"] == "none"
+    with _interrupts(tell) as stop, open_progress(options["progress"]) as show:
+        done = score_dump(
+            job,
+            workers=options["workers"] or cores(),
+            overwrite=options["overwrite"],
+            on_note=None if quiet else tell,
+            on_progress=show,
+            stop=stop,
+        )
+    if not quiet:
+        skipped = f" ({done.skipped / max(done.sentences, 1):.0%} skipped by the gate)" if done.skipped else ""
+        tell(f"{out}: {done.articles:,} articles, {done.sentences:,} sentences{skipped}")
+    if done.rejects:
+        tell(f"{done.rejects:,} rejects, listed in {job.beside('.rejects.jsonl')}")
+    return 1 if done.rejects else 0
+
+
+@contextmanager
+def _interrupts(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+    """Lend a function that says whether an interrupt has come; a second one interrupts at once."""
+    come: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        if come:
+            raise KeyboardInterrupt
+        come.append(number)
+        tell("interrupted: finishing what was begun; once more to stop at once")
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(come)
+    finally:
+        signal.signal(signal.SIGINT, before)

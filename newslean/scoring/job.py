@@ -1,0 +1,99 @@
+"""What a run is for: inputs, options, the names of its files, and whether a result is the one that was asked for.
+
+Knows files and fingerprints; reads no article and scores nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from newslean import __version__
+from newslean.dump import Columns
+from newslean.dump.fingerprints import fingerprints
+from newslean.errors import DataError
+from newslean.scoring.merge import FORMATS
+from newslean.scoring.pieces import PIECE_ARTICLES
+from newslean.scoring.scorer import ScorerSettings
+from newslean.scoring.work import Counts, hash_rows
+from newslean.target import check_target
+
+FORMAT = 1
+"""Of the work folder: raised when an older run cannot be gone on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be scored, how, and where the result goes.
+
+    Attributes
+    ----------
+    inputs : sequence of str
+        As for `newslean.dump.open_dump`.
+    out : Path
+        The result; its name ends in one of `FORMATS`.
+    piece_articles : int
+        Articles that a worker is given at once, at most; the result does not hang on it.
+    max_rejects : int or None
+        Rejects after which the run stops; None for any number.
+    """
+
+    inputs: tuple[str, ...]
+    out: Path
+    settings: ScorerSettings
+    columns: Columns = field(default_factory=Columns)
+    input_format: str | None = None
+    piece_articles: int = PIECE_ARTICLES
+    max_rejects: int | None = None
+
+    def beside(self, end: str) -> Path:
+        """Name a file beside the result."""
+        return self.out.with_name(self.out.name + end)
+
+    @property
+    def articles(self) -> Path:
+        """The table of articles: the result itself, if no sentences are asked for."""
+        return self.out if self.settings.articles_only else self.out.with_suffix(f".articles{self.out.suffix}")
+
+
+def claim_of(job: Job, model: str) -> dict[str, Any]:
+    """Give all that the result hangs on, but for the inputs themselves."""
+    options = {key: value for key, value in asdict(job.settings).items() if key != "model"}
+    return {
+        "format": FORMAT,
+        "newslean": __version__,
+        "model": model,
+        **options,
+        "columns": asdict(job.columns),
+        "input_format": job.input_format,
+    }
+
+
+def finished(job: Job, claim: Mapping[str, Any]) -> Counts | None:
+    """Give the counts of a run that has finished with the same inputs and options; None if there is no result yet."""
+    if not job.out.exists():
+        return None
+    told = job.beside(".run.json")
+    try:
+        run = json.loads(told.read_bytes())
+        counts = Counts(**run["counts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(
+            f"{job.out}: expected no file, or the result of this run; found another. Name another file, or --overwrite."
+        ) from None
+    now = {**claim, "inputs": hash_rows(fingerprints(job.inputs))}
+    if changed := [key for key, value in now.items() if run.get(key) != value]:
+        raise DataError(
+            f"{job.out}: expected the result of this run; found one of other {', '.join(changed)} (see {told}). "
+            "Name another file, or --overwrite."
+        )
+    return counts
+
+
+def check_names(job: Job) -> None:
+    """Refuse a result of unknown form, or at a place where no file should be put."""
+    if job.out.suffix not in FORMATS:
+        raise DataError(f"{job.out}: expected a name that ends in {', '.join(FORMATS)}; found another. Change its end.")
+    for path in {job.out, job.articles}:
+        check_target(path, inputs=job.inputs)
