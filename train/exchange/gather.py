@@ -91,7 +91,8 @@ class Gatherer:
             at = self._time(raw, coding)
             one = replace(task, coders={coder: labels}, coded_at={coder: at} if at else {})
             task_key = (doc, n, raw.text, coder)
-            self._join(raw.where, one, coder, seen.setdefault(task_key, raw.where))
+            self._join(raw.where, one, coder, seen.get(task_key))
+            seen[task_key] = raw.where
         self._keep(raw.where, task)
 
     def _place(self, raw: Raw, index: int) -> tuple[str, int] | None:
@@ -159,7 +160,7 @@ class Gatherer:
             self.faults.add(where, f"prediction of {guess.model!r}: {fault}")
         return Prediction(labels, guess.scores, guess.score)
 
-    def _join(self, where: str, task: Task, coder: str, first: str) -> None:
+    def _join(self, where: str, task: Task, coder: str, first: str | None) -> None:
         """Add what one coder says; said twice in one file, the later time counts."""
         key = (task.doc, task.n, task.text)
         _, known = self.tasks.get(key, (where, task))
@@ -168,8 +169,8 @@ class Gatherer:
             differing = [name for name in new if name in old and old[name] != new[name]]
             before, after = (time_of(t.coded_at.get(coder, "")) for t in (known, task))
             if not differing:
-                self.notes.repeated += int(first != where)
-            elif first != where and (before is None or after is None or before == after):
+                self.notes.repeated += int(first is not None)
+            elif first is not None and (before is None or after is None or before == after):
                 said = "; ".join(f"{name} {old[name]!r} and {new[name]!r}" for name in differing)
                 self.faults.add(where, f"expected one answer of coder {coder!r}; found another at {first}: {said}")
             else:

@@ -17,7 +17,7 @@ from train.exchange.answers import Judge
 from train.exchange.gather import Gatherer, gather
 from train.exchange.merge import Merged, key_of, merge_rows
 from train.exchange.reading import Notes, Reading
-from train.exchange.task import Task
+from train.exchange.task import Task, row_of
 from train.labels import read_examples
 from train.rows import Faults, digest, read_objects, row_faults
 
@@ -73,6 +73,9 @@ def import_labels(
     gatherer = Gatherer(schema, judge or Judge(schema), reading or Reading(), known=known)
     tasks, notes = gather([Path(path) for path in paths], gatherer)
     faults = Faults()
+    for where, task in tasks:
+        for fault in row_faults(row_of(task, schema), schema):
+            faults.add(where, fault)
     merged, done = merge_rows(rows, tasks, schema, faults)
     old = {id(row): line for row, line in zip(rows, lines, strict=True)}
     _check_beside(out, tasks, {key_of(row) for row in rows}, faults)

@@ -148,10 +148,13 @@ def read_json(path: Path, faults: Faults) -> Any:
     if text is None:
         return None
     try:
-        return json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError) as error:
         faults.add(str(path), f"expected JSON; found {shown(text[:40])} ({error})")
         return None
+    if data is None:
+        faults.add(str(path), "expected a list of tasks; found null")
+    return data
 
 
 def read_text(path: Path, faults: Faults) -> str | None:

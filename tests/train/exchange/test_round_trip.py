@@ -2,6 +2,7 @@
 
 import json
 import random
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,16 @@ from train.exchange.task import Task, row_of, task_of
 from train.labels import read_examples
 from train.rows import row_faults
 
-pytest.importorskip("openpyxl")
-pytest.importorskip("cassis")
-
+LIBRARIES = {"excel": "openpyxl", "cas": "cassis"}
 ALPHABET = "aé…“”\"'|\\[]_*;-># =+@,:\t\n\r\x0b\x85\u2028\ufeff😀𠀀\u200d🏽{}<&"
+
+
+def _needs(name):
+    library = LIBRARIES.get(name, "json")
+    return pytest.param(name, marks=pytest.mark.skipif(not find_spec(library), reason=f"{library} is not installed"))
+
+
+each_format = pytest.mark.parametrize("name", [_needs(name) for name in FORMATS])
 
 
 def back(path: Path, schema):
@@ -33,7 +40,7 @@ def test_rows_are_rows(coded, rows):
     assert [row_of(task_of(row, coded), coded) for row in rows] == rows
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@each_format
 def test_import_of_export(name, coded, tasks, tmp_path):
     path = tmp_path / f"tasks{FORMATS[name].suffix}"
     path.write_bytes(FORMATS[name].write(tasks, coded))
@@ -45,7 +52,7 @@ def test_import_of_export(name, coded, tasks, tmp_path):
     assert notes.repeated == notes.skipped == 0
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@each_format
 def test_a_label_file_comes_back_as_it_was(name, coded, rows, tasks, tmp_path):
     path, out = tmp_path / f"tasks{FORMATS[name].suffix}", tmp_path / "x.jsonl"
     path.write_bytes(FORMATS[name].write(tasks, coded))
@@ -70,7 +77,7 @@ SETS = {
 
 
 @pytest.mark.parametrize("kind", SETS)
-@pytest.mark.parametrize("name", FORMATS)
+@each_format
 def test_any_label_set_and_any_text(name, kind, tmp_path):
     schema, rng = schema_from_dict({"dimensions": SETS[kind]}, where="test"), random.Random(f"{name}{kind}")  # noqa: S311 - a test
     if kind == "names that clash" and name in ("csv", "tsv", "excel"):
@@ -93,7 +100,7 @@ def test_any_label_set_and_any_text(name, kind, tmp_path):
     assert found == tasks
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@each_format
 def test_sentences_that_nobody_has_coded(name, coded, tmp_path):
     tasks = [Task("a", 0, "One."), Task("a", 1, "Two.")]
     path, out = tmp_path / f"tasks{FORMATS[name].suffix}", tmp_path / "x.jsonl"
