@@ -33,7 +33,9 @@ _schema = click.option("--schema", type=click.Path(path_type=Path), help="The la
 )
 @click.option("--partial", is_flag=True, help="Leave a dimension open where its one label is missing.")
 @click.option(
-    "--blanks", is_flag=True, help="Sentences without any label were coded so (doccano, CSV, Excel cannot tell)."
+    "--confirmed",
+    is_flag=True,
+    help="All was confirmed: blanks, and suggestions as they were, count as coded (doccano, CSV, Excel).",
 )
 @click.option("--doc", default="", help="Article of sentences that name none.  [default: each its own]")
 @click.option("--predictions/--no-predictions", default=True, show_default=True, help="Keep models' predictions.")
@@ -66,7 +68,7 @@ def import_command(files: Any, out: Path, append: bool, schema: Path | None, **o
         coder=names[0] if names else "",
         coders=coders,
         doc=options["doc"],
-        blanks=options["blanks"],
+        confirmed=options["confirmed"],
         predictions=options["predictions"],
     )
     done = import_labels(files, out, label_set, reading=reading, judge=judge, append=append)

@@ -41,13 +41,18 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
             faults.add(where, f"{key}: expected a list of labels; found {shown(labels)}")
             continue
         payload = payload_from(row.get(PAYLOAD))
-        # What we wrote as a suggestion is nobody's answer until doccano, which numbers its rows, gives it back.
-        suggested = "suggested" in payload and "id" not in row and labels == payload["suggested"]
+        given = payload.get("suggested")
+        suggested = (
+            isinstance(given, list) and all(isinstance(x, str) for x in given) and {*given} == {*map(str, labels)}
+        )
         coder = next((row[key] for key in CODER_KEYS if isinstance(row.get(key), str)), NOBODY)
-        codings = (Coding(untag(labels, schema), coder),) if labels and not suggested else ()
+        coding = Coding(untag(labels, schema), coder)
+        codings = (coding,) if labels and not suggested else ()
+        # doccano, which numbers its rows, may give back a suggestion that a coder agrees with, or has not seen.
+        unsure = coding if suggested and labels and "id" in row else None
         about = {key: row[key] for key in ("doc", "n", *ABOUT) if key in row}
         text = text_in({k: v for k, v in row.items() if k not in (*LABEL_KEYS, *CODER_KEYS, PAYLOAD, *ABOUT, "doc")})
-        found.append(Raw(where, text, about, codings, payload=payload))
+        found.append(Raw(where, text, about, codings, payload=payload, unsure=unsure))
     return found
 
 
@@ -74,12 +79,13 @@ def setup(schema: Schema) -> bytes:
 
 
 def _lines(task: Task, schema: Schema) -> list[dict[str, Any]]:
-    head = {"text": task.text, "doc": task.doc, "n": task.n, **task.about}
+    # Each line has the same keys: doccano loads them as a table, and fails at what is missing in some.
+    head = {"text": task.text, "doc": task.doc, "n": task.n}
     lines = [
         {
             **head,
             "label": tag_list(labels, schema),
-            **({"user": coder} if coder != NOBODY else {}),
+            "user": coder,
             PAYLOAD: payload_of(task, schema, coders=[coder]),
         }
         for coder, labels in task.coders.items()
@@ -88,7 +94,7 @@ def _lines(task: Task, schema: Schema) -> list[dict[str, Any]]:
         return lines
     shown_one = shown_prediction(task)
     suggested = tag_list(shown_one[1].labels, schema) if shown_one else []
-    return [{**head, "label": suggested, PAYLOAD: {**payload_of(task, schema), "suggested": suggested}}]
+    return [{**head, "label": suggested, "user": NOBODY, PAYLOAD: {**payload_of(task, schema), "suggested": suggested}}]
 
 
 def untag(labels: list[Any], schema: Schema) -> Answers:

@@ -131,8 +131,8 @@ class Gatherer:
             if blank and coder not in {coding.coder for coding in codings}:
                 codings.append(Coding({}, coder))
         if not codings and not raw.skipped:
-            if self.reading.blanks:
-                return [Coding({})]
+            if self.reading.confirmed:
+                return [raw.unsure or Coding({})]
             self.notes.uncoded += 1
         return codings
 

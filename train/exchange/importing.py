@@ -96,7 +96,7 @@ def render_import(done: Imported, out: Path) -> str:
     lines.append(f"coded sentences: {said or 'none'}")
     for count, what in (
         (notes.skipped, "annotations were cancelled, skipped or drafts: left out"),
-        (notes.uncoded, "sentences nobody has coded yet, or without any label (--blanks counts those as coded)"),
+        (notes.uncoded, "sentences without a coder's answer (--confirmed counts blanks and suggestions as they were)"),
         (notes.repeated, "answers stood twice, the same"),
     ):
         lines += [f"{count:,} {what}"] if count else []

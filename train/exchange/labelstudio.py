@@ -22,6 +22,7 @@ from train.exchange.raw import (
     read_records,
     scores_of,
     text_in,
+    time_of,
 )
 from train.exchange.task import ABOUT, NOBODY, Prediction, Task
 from train.rows import Faults, digest, shown
@@ -38,16 +39,13 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
             faults.add(where, f"expected data, an object with the text; found {shown(data)}. Export as JSON.")
             continue
         codings, guesses, skipped = list[Coding](), list[Guess](), 0
+        payload = payload_from(data.get(PAYLOAD))
         for annotation in _objects(task, "annotations") or _objects(task, "completions"):
             if annotation.get("was_cancelled") or annotation.get("skipped"):
                 skipped += 1
             else:
-                at = annotation.get("updated_at") or annotation.get("created_at")
-                codings.append(
-                    Coding(
-                        _answers(annotation), _coder(annotation.get("completed_by")), at if isinstance(at, str) else ""
-                    )
-                )
+                coder, at = _who_and_when(annotation, payload)
+                codings.append(Coding(_answers(annotation), coder, at))
         for prediction in _objects(task, "predictions"):
             score = prediction.get("score")
             version = prediction.get("model_version")
@@ -59,7 +57,6 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
                 )
             )
         about = {key: data[key] for key in ("doc", "n", *ABOUT) if key in data}
-        payload = payload_from(data.get(PAYLOAD))
         found.append(Raw(where, text_in(data), about, tuple(codings), tuple(guesses), payload, (), skipped))
     return found
 
@@ -90,12 +87,13 @@ def _task(task: Task, schema: Schema) -> dict[str, Any]:
         "data": data,
         "annotations": [
             {
+                "id": number,  # comes back as import_id
                 "result": _results(task, labels, schema, None),
                 # Label Studio finds its user by email; without one it takes who imports.
                 **({"completed_by": {"email": coder}} if coder != NOBODY else {}),
                 **({"created_at": task.coded_at[coder]} if coder in task.coded_at else {}),
             }
-            for coder, labels in task.coders.items()
+            for number, (coder, labels) in enumerate(task.coders.items(), 1)
         ],
         "predictions": [
             {
@@ -145,6 +143,19 @@ def _answers(annotation: dict[str, Any]) -> Answers:
             name = str(result.get("from_name") or "")
             answers.setdefault(name, []).extend(found if isinstance(found, list) else [found])
     return answers
+
+
+def _who_and_when(annotation: dict[str, Any], payload: dict[str, Any]) -> tuple[str, str]:
+    """Give coder and time; of an annotation that we sent, and nobody has edited, those that we sent."""
+    sent, names = annotation.get("import_id"), [*payload.get("coded", {})]
+    times = [annotation.get(key) for key in ("created_at", "updated_at")]
+    created, updated = (time_of(at) if isinstance(at, str) else None for at in times)
+    at = next((at for at in reversed(times) if isinstance(at, str)), "")
+    if not isinstance(sent, int) or not 0 < sent <= len(names):
+        return _coder(annotation.get("completed_by")), at
+    same = created is None or updated is None or abs((updated - created).total_seconds()) < 1
+    # The times are then those of Label Studio's import, and it names its user by number.
+    return names[sent - 1], str(payload.get("coded_at", {}).get(names[sent - 1], "")) if same else at
 
 
 def _coder(value: object) -> str:

@@ -61,6 +61,8 @@ class Raw:
         Dimensions that the tool asked for, if the file says so.
     skipped : int
         Annotations that the coder cancelled, skipped or left as a draft.
+    unsure : Coding or None
+        What is a coder's answer only if the file holds nothing unconfirmed: a suggestion as it was.
     """
 
     where: str
@@ -71,6 +73,7 @@ class Raw:
     payload: dict[str, Any] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
     skipped: int = 0
+    unsure: Coding | None = None
 
 
 def payload_of(task: Task, schema: Schema, *, coders: Iterable[str] | None = None) -> dict[str, Any]:

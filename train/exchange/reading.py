@@ -24,8 +24,9 @@ class Reading:
         Coders as the tool names them, to what they are called here.
     doc : str
         Article of sentences that name none, numbered as they come; "" names each by its text.
-    blanks : bool
-        Whether a sentence without any label was coded as such, where the format cannot tell.
+    confirmed : bool
+        Whether the file holds only what coders confirmed: where the format cannot tell, a sentence without any
+        label, or with the suggestion as it was, then counts as coded.
     predictions : bool
         Whether to keep models' predictions.
     """
@@ -34,7 +35,7 @@ class Reading:
     coder: str = NOBODY
     coders: Mapping[str, str] = field(default_factory=dict)
     doc: str = ""
-    blanks: bool = False
+    confirmed: bool = False
     predictions: bool = True
 
 

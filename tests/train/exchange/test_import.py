@@ -161,19 +161,21 @@ def test_doccano(load):
     assert [row.get("coders") for row in found.rows] == [
         {"anna": LABELS}, {"anna": {"topic": [], "mood": "flat"}}, None,
     ]  # fmt: skip
-    assert "1 sentences nobody has coded yet" in found.said
+    assert "1 sentences without a coder's answer" in found.said
     with pytest.raises(DataError, match=r"anna.jsonl:3: coder 'anna': mood: expected one label; found none"):
-        load(rows, name="anna.jsonl", coder="anna", blanks=True)
+        load(rows, name="anna.jsonl", coder="anna", confirmed=True)
     with pytest.raises(DataError, match=r"found \[0, 5, 'mood:rise'\]"):
         load([{"id": 1, "text": "One.", "label": [[0, 5, "mood:rise"]]}], name="spans.jsonl")
 
 
-def test_a_suggestion_that_went_through_the_tool_is_an_answer(load, schema):
+def test_a_suggestion_as_it_was_is_an_answer_only_if_confirmed(load, schema):
     row = {"doc": "d", "n": 0, "text": "One.", "labels": {}, "predictions": {"m": {"labels": LABELS}}}
     [line] = FORMATS["doccano"].write([task_of(row, schema)], schema).decode().splitlines()
     assert json.loads(line)["label"] == ["topic:metals", "mood:rise"]
     assert load(line, name="a.jsonl", coder="anna").rows == [row]
-    found = load(json.dumps({"id": 12, **json.loads(line)}), name="b.jsonl", coder="anna")
+    back = {"id": 12, **json.loads(line), "label": ["mood:rise", "topic:metals"]}
+    assert not load(json.dumps(back), name="b.jsonl", coder="anna").done.wrote
+    found = load(json.dumps(back), name="b.jsonl", coder="anna", confirmed=True)
     assert found.rows == [{**row, "labels": LABELS, "coders": {"anna": LABELS}}]
 
 
