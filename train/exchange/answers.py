@@ -4,6 +4,7 @@ Knows the schema; knows no tool and no file.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import count
 
 from newslean.errors import DataError
@@ -153,6 +154,7 @@ class Judge:
         return (named[0], value) if not place and len(named) == 1 else None
 
 
+@lru_cache(maxsize=4)
 def tags(schema: Schema) -> dict[str, tuple[str, str]]:
     """Map ``dimension:label`` to both, for tools with one list of labels.
 

@@ -8,6 +8,7 @@ say, one for what a model predicts. The two latter have a feature per dimension;
 import keyword
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from newslean.schema import Labels, Schema
@@ -45,6 +46,7 @@ class Span:
     features: dict[str, str]
 
 
+@lru_cache(maxsize=4)
 def features(schema: Schema) -> dict[str, str]:
     """Map each dimension to the name of its feature."""
     return safe_names(schema, "_", taken=(*_TAKEN, *keyword.kwlist))
