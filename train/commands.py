@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
+from train import exchange_commands
 from train.options import (
     ROOT,
     data_options,
@@ -28,6 +29,10 @@ CASES = ROOT / "tests" / "data" / "behaviour.jsonl"
 @click.group("labels")
 def labels_group() -> None:
     """Look after the labels."""
+
+
+for _command in (exchange_commands.import_command, exchange_commands.export_command):
+    labels_group.add_command(_command)
 
 
 @labels_group.command("check")

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -122,9 +123,10 @@ def row_faults(row: dict[str, Any], schema: Schema) -> list[str]:
         if isinstance(row.get(name), str) and _UNFIT.search(row[name])
     ]
     if isinstance(row.get("kind"), str) and row["kind"] not in KINDS:
-        faults.append(f"kind: expected {', '.join(KINDS)}; found {row['kind']!r}{_hint(row['kind'], KINDS)}")
+        faults.append(f"kind: expected {', '.join(KINDS)}; found {row['kind']!r}{nearest(row['kind'], KINDS)}")
     faults += _text_faults(row)
     faults += _label_faults(row["labels"], schema) if "labels" in row else ["expected labels; found none in this row"]
+    faults += _kept_faults(row)
     if not isinstance(coders, dict):
         return [*faults, f"coders: expected an object of coders; found {shown(coders)}"]
     return faults + [f"coder {name!r}: {fault}" for name in coders for fault in _label_faults(coders[name], schema)]
@@ -156,6 +158,33 @@ def _text_faults(row: dict[str, Any]) -> list[str]:
     return []
 
 
+def _kept_faults(row: dict[str, Any]) -> list[str]:
+    """Faults of what is kept of the labelling and not trained on: its times, and models' predictions."""
+    times, predictions, faults = row.get("coded_at", {}), row.get("predictions", {}), list[str]()
+    if not isinstance(times, dict):
+        faults.append(f"coded_at: expected an object of coders and times; found {shown(times)}")
+    else:
+        found = [(name, at) for name, at in times.items() if not _is_time(at)]
+        faults += [
+            f"coded_at: expected a time such as 2026-05-31T12:00:00Z of {n!r}; found {shown(at)}" for n, at in found
+        ]
+    if not isinstance(predictions, dict):
+        return [*faults, f"predictions: expected an object of models; found {shown(predictions)}"]
+    # A model may know another label set than this one: its labels are not held against the schema.
+    return faults + [
+        f"predictions: expected an object with labels of model {name!r}; found {shown(data)}"
+        for name, data in predictions.items()
+        if not isinstance(data, dict) or any(not isinstance(data.get(key, {}), dict) for key in ("labels", "scores"))
+    ]
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
 def _label_faults(labels: object, schema: Schema) -> list[str]:
     """Faults of the labels, with the nearest known word where one is unknown."""
     faults = schema.faults(labels)
@@ -164,7 +193,7 @@ def _label_faults(labels: object, schema: Schema) -> list[str]:
     values = [value for value in labels.values() if not isinstance(value, list)]
     items = [item for value in labels.values() if isinstance(value, list) for item in value]
     hints = {
-        f"found {word!r}": _hint(word, _words(schema)) for word in [*labels, *values, *items] if isinstance(word, str)
+        f"found {word!r}": nearest(word, _words(schema)) for word in [*labels, *values, *items] if isinstance(word, str)
     }
     return [fault + next((hint for end, hint in hints.items() if fault.endswith(end)), "") for fault in faults]
 
@@ -173,7 +202,7 @@ def _words(schema: Schema) -> list[str]:
     return [*schema.names, *(label for dimension in schema.dimensions for label in dimension.labels)]
 
 
-def _hint(word: str, known: Sequence[str]) -> str:
+def nearest(word: str, known: Sequence[str]) -> str:
     """Suggest the nearest known word, for messages; "" if none is near or the word is known itself."""
     near = difflib.get_close_matches(word.strip().lower(), known, n=1)
     return f" (did you mean {near[0]!r}?)" if near and near[0] != word else ""

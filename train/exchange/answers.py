@@ -1,0 +1,248 @@
+"""Labels as coders' tools spell them, judged: known, renamed, split, or reported with the nearest known one.
+
+Knows the schema; knows no tool and no file.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import count
+
+from newslean.errors import DataError
+from newslean.schema import Dimension, Labels, Schema
+from train.exchange.raw import Answers
+from train.rows import nearest, shown
+
+SEPARATORS = ("|", ",", ";", "/", "+", "&", "#", "\n", "\t")
+"""What people put between two labels that should have been two answers."""
+
+JOINT = "|"
+"""What stands between several labels in one cell of our own exports."""
+
+
+class Judge:
+    """Turns answers into labels, by the schema and what the user allows.
+
+    Parameters
+    ----------
+    schema : Schema
+        The label set.
+    rename : mapping
+        Labels (``label`` or ``dimension:label``) or dimensions as found, to what they are called here.
+    split_on : sequence of str
+        Separators at which two labels in one may be split.
+    partial : bool
+        Whether a ``single`` dimension may go without an answer: it is then left open.
+
+    Raises
+    ------
+    DataError
+        If something is renamed to what the schema does not know.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        rename: Mapping[str, str] | None = None,
+        split_on: Sequence[str] = (),
+        partial: bool = False,
+    ) -> None:
+        self.schema, self.rename, self.split_on, self.partial = schema, dict(rename or {}), split_on, partial
+        known = [*schema.names, *(label for d in schema.dimensions for label in d.labels), *tags(schema)]
+        for old, new in self.rename.items():
+            if new not in known:
+                raise DataError(
+                    f"--rename {old}={new}: expected a known label behind the =; found {new!r}{nearest(new, known)}."
+                )
+
+    def labels(
+        self, answers: Answers, faults: list[str], *, asked: Sequence[str], answered: Sequence[str] | None
+    ) -> Labels:
+        """Judge the answers of one coder to one sentence.
+
+        Parameters
+        ----------
+        faults : list of str
+            Takes what is wrong, a line each.
+        asked : sequence of str
+            Dimensions that the tool asked for: of a ``multi`` one, no answer then means no label.
+        answered : sequence of str or None
+            The dimensions that this coder is known to have answered; None if the file does not tell.
+        """
+        found: dict[str, list[str]] = {d.name: [] for d in self.schema.dimensions}
+        for asker, values in answers.items():
+            place = self._dimension(asker, faults)
+            if place is not None:
+                for value in values:
+                    for name, label in self._known(value, place, faults):
+                        found[name].append(label)
+        labels: Labels = {}
+        for d in self.schema.dimensions:
+            chosen = [label for label in d.labels if label in found[d.name]]
+            if d.multi:
+                if chosen or d.name in (asked if answered is None else answered):
+                    labels[d.name] = chosen
+            elif len(chosen) == 1:
+                labels[d.name] = chosen[0]
+            elif len(chosen) > 1:
+                faults.append(f"{d.name}: expected one label; found {len(chosen)}: {', '.join(map(repr, chosen))}")
+            elif answered is None and d.name in asked and not self.partial and not faults:
+                faults.append(f"{d.name}: expected one label; found none (--partial leaves it open)")
+        return labels
+
+    def _dimension(self, name: str, faults: list[str]) -> str | None:
+        """Give the dimension's own name, "" for none, None for an unknown one."""
+        name = self.rename.get(name, name)
+        if not name or name in self.schema.names:
+            return name
+        faults.append(
+            f"expected {', '.join(self.schema.names)}; found dimension {name!r}{nearest(name, self.schema.names)}"
+        )
+        return None
+
+    def _known(self, value: object, place: str, faults: list[str]) -> Iterator[tuple[str, str]]:
+        """Yield the dimension and label that a value stands for; a fault if it stands for none."""
+        if not isinstance(value, str):
+            faults.append(f"{place or 'labels'}: expected a label; found {shown(value)}")
+            return
+        one = self._find(value, place)
+        if one:
+            yield one
+            return
+        for separator, parts in _splits(value, SEPARATORS):
+            known = [self._find(part, place) for part in parts]
+            if any(known):
+                yield from self._split(value, separator, parts, known, place, faults)
+                return
+        found = value.strip()
+        words = self.schema[place].labels if place else [*tags(self.schema)]
+        faults.append(
+            f"{place + ': ' if place else ''}expected {', '.join(words)}; found {found!r}{nearest(found, words)}"
+        )
+
+    def _split(
+        self,
+        value: str,
+        separator: str,
+        parts: list[str],
+        known: list[tuple[str, str] | None],
+        place: str,
+        faults: list[str],
+    ) -> Iterator[tuple[str, str]]:
+        if all(known) and separator in self.split_on:
+            yield from (one for one in known if one)
+            return
+        words = self.schema[place].labels if place else [label for d in self.schema.dimensions for label in d.labels]
+        into = ", ".join(
+            repr(part) + ("" if one else f", unknown{nearest(part, words)}")
+            for part, one in zip(parts, known, strict=True)
+        )
+        accept = f" (--split-on {separator!r} accepts it)" if all(known) else ""
+        faults.append(
+            f"{place + ': ' if place else ''}expected one label a choice; found {value!r}: split it into {into}{accept}"
+        )
+
+    def _find(self, value: str, place: str) -> tuple[str, str] | None:
+        """Give the dimension and label of a value that stands for exactly one."""
+        value = value.strip()
+        value = self.rename.get(f"{place}:{value}", self.rename.get(value, value))
+        if place and value in self.schema[place].labels:
+            return place, value
+        if value in (known := tags(self.schema)) and place in ("", known[value][0]):
+            return known[value]
+        named = [d.name for d in self.schema.dimensions if value in d.labels]
+        return (named[0], value) if not place and len(named) == 1 else None
+
+
+@lru_cache(maxsize=4)
+def tags(schema: Schema) -> dict[str, tuple[str, str]]:
+    """Map ``dimension:label`` to both, for tools with one list of labels.
+
+    Raises
+    ------
+    DataError
+        If two labels would be written alike.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for name, label in ((d.name, label) for d in schema.dimensions for label in d.labels):
+        other = found.setdefault(f"{name}:{label}", (name, label))
+        if other != (name, label):
+            raise DataError(
+                f"schema: expected dimensions and labels that differ when joined by a colon; found {name!r}, {label!r} "
+                f"and {other[0]!r}, {other[1]!r}. Rename one."
+            )
+    return found
+
+
+def tag(schema: Schema, dimension: str, label: str) -> str:
+    """Write a label for a tool with one list of labels: its dimension before it, unless there is but one."""
+    return label if len(schema.dimensions) == 1 else f"{dimension}:{label}"
+
+
+def tag_list(labels: Labels, schema: Schema) -> list[str]:
+    """Write all labels of a sentence as tags."""
+    pairs = [(name, value if isinstance(value, list) else [value]) for name, value in labels.items()]
+    return [tag(schema, name, label) for name, values in pairs for label in values]
+
+
+def join_labels(value: str | list[str]) -> str:
+    r"""Write the labels of one dimension in one cell.
+
+    Examples
+    --------
+    >>> join_labels(["chips", "a|b"])
+    'chips|a\\|b'
+    """
+    values = value if isinstance(value, list) else [value]
+    return JOINT.join(label.replace("\\", "\\\\").replace(JOINT, "\\" + JOINT) for label in values)
+
+
+def part_labels(cell: str, d: Dimension) -> list[str]:
+    r"""Read a cell of labels: what `join_labels` wrote, or one label with a bar in its name, or what it is.
+
+    Only a ``multi`` dimension is split, and only if each part is known: the rest is for `Judge` to report.
+
+    Examples
+    --------
+    >>> d = Dimension("topic", "multi", ("chips", "a|b"))
+    >>> part_labels("chips|a\\|b", d), part_labels("chips|chip", d), part_labels(" ", d)
+    (['chips', 'a|b'], ['chips|chip'], [])
+    """
+    cell = cell.strip()
+    if not cell:
+        return []
+    parts, rest = [""], iter(cell)
+    for char in rest:
+        if char == JOINT:
+            parts.append("")
+        else:
+            parts[-1] += next(rest, "") if char == "\\" else char
+    parts = [part.strip() for part in parts]
+    return parts if all(part in d.labels for part in parts) and (d.multi or len(parts) == 1) else [cell]
+
+
+def safe_names(schema: Schema, pattern: str, *, taken: Iterable[str] = ()) -> dict[str, str]:
+    """Map each dimension to a name of the characters that a tool allows, all different.
+
+    Parameters
+    ----------
+    pattern : str
+        The characters allowed beside letters without case: "_", or "_-".
+    taken : iterable of str
+        Names that the tool uses itself.
+    """
+    used, names = {*taken}, dict[str, str]()
+    for d in schema.dimensions:
+        base = "".join(c if (c.isascii() and c.isalnum()) or c in pattern else "_" for c in d.name.lower())
+        base = base if base[:1].isalpha() else f"d{base}"
+        candidates = (f"{base}{'' if n == 1 else n}" for n in count(1))
+        names[d.name] = next(name for name in candidates if name not in used)
+        used.add(names[d.name])
+    return names
+
+
+def _splits(value: str, separators: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    for separator in separators:
+        parts = [part.strip() for part in value.split(separator) if part.strip()]
+        if separator in value and len(parts) > 1:
+            yield separator, parts

@@ -1,0 +1,183 @@
+"""Argilla: records as its SDK writes them, nested (``records.to_json``) or flat (datasets), and its settings.
+
+One question per dimension. Argilla knows coders by UUID alone: ours are made from the coder's name, which goes
+along in the metadata.
+"""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from newslean.schema import Schema
+from train.exchange.answers import safe_names
+from train.exchange.raw import (
+    PAYLOAD,
+    Coding,
+    Guess,
+    Raw,
+    compact,
+    json_list,
+    payload_from,
+    payload_of,
+    read_records,
+    scores_of,
+    shown_prediction,
+    text_in,
+)
+from train.exchange.task import ABOUT, NOBODY, Task
+from train.rows import Faults, digest, shown
+
+NAMESPACE = uuid.UUID("6c2d1e8e-4c25-5a0e-9a0f-1d1b8f8f6a52")
+FIELDS = ("text", "before", PAYLOAD, "id", "status", "_server_id")
+
+
+def user_id(coder: str) -> str:
+    """Give the UUID that stands for a coder."""
+    return str(uuid.uuid5(NAMESPACE, coder))
+
+
+def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
+    """Read records, nested or flat."""
+    names = {safe: name for name, safe in _questions(schema).items()}
+    found = []
+    for where, record in read_records(path, faults):
+        nested = record if isinstance(record.get("fields"), dict) else _nest(record)
+        fields, metadata = nested["fields"], nested.get("metadata") or {}
+        responses, suggestions = nested.get("responses") or {}, nested.get("suggestions") or {}
+        if not all(isinstance(part, dict) for part in (metadata, responses, suggestions)):
+            faults.add(where, f"expected objects of metadata, responses and suggestions; found {shown(record)}")
+            continue
+        payload = payload_from(metadata.get(PAYLOAD))
+        coders = {user_id(coder): coder for coder in payload.get("coded", {})}
+        codings, skipped = _codings(responses, names, coders)
+        about = {key: place[key] for place in (metadata, fields) for key in ("doc", "n", *ABOUT) if key in place}
+        guesses = _guesses(suggestions, names)
+        found.append(Raw(where, text_in(fields), about, codings, guesses, payload, (), skipped))
+    return found
+
+
+def write(tasks: list[Task], schema: Schema) -> bytes:
+    """Write nested records, which ``rg.Record.from_dict`` and ``records.from_json`` read."""
+    questions = _questions(schema)
+    return json_list(_record(task, schema, questions) for task in tasks)
+
+
+def setup(schema: Schema) -> bytes:
+    """Write the settings, which ``rg.Settings.from_json`` reads."""
+    questions: list[dict[str, Any]] = []
+    for d in schema.dimensions:
+        options = [{"value": label, "text": label, "description": None} for label in d.labels]
+        kind = "multi_label_selection" if d.multi else "label_selection"
+        shape: dict[str, Any] = {
+            "type": kind,
+            "options": options,
+            "visible_options": len(options) if len(options) > 2 else None,
+        }
+        if d.multi:
+            shape["options_order"] = "natural"
+        question: dict[str, Any] = {
+            "name": _questions(schema)[d.name],
+            "title": d.name,
+            "description": None,
+            "required": not d.multi,
+        }
+        questions.append({**question, "settings": shape})
+    fields = [
+        {"name": name, "title": name, "required": name == "text", "settings": {"type": "text", "use_markdown": False}}
+        for name in ("text", "before")
+    ]
+    settings: dict[str, Any] = {"guidelines": None, "allow_extra_metadata": True, "fields": fields}
+    settings |= {"questions": questions}
+    settings |= {"vectors": [], "metadata": [], "distribution": {"strategy": "overlap", "min_submitted": 1}}
+    return (json.dumps(settings, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _questions(schema: Schema) -> dict[str, str]:
+    return safe_names(schema, "_-")
+
+
+def _record(task: Task, schema: Schema, questions: dict[str, str]) -> dict[str, Any]:
+    responses: dict[str, list[dict[str, Any]]] = {}
+    for coder, labels in task.coders.items():
+        for name, value in labels.items():
+            if value == []:
+                continue  # Argilla takes no answer without a label: payload tells it from none
+            responses.setdefault(questions[name], []).append({"value": value, "user_id": user_id(coder)})
+    suggestions = {}
+    for model, found in [last] if (last := shown_prediction(task)) else []:
+        for name, value in found.labels.items():
+            if value == []:
+                continue
+            scores = found.scores.get(name, {})
+            each = [scores[label] for label in value] if isinstance(value, list) and {*value} <= {*scores} else None
+            score = each if isinstance(value, list) else scores_of(schema[name], found)
+            suggestions[questions[name]] = {"value": value, "score": score or None, "agent": model}
+    before = task.about.get("before")
+    return {
+        "id": digest(f"{task.doc}\n{task.n}\n{task.text}")[:32],
+        "fields": {"text": task.text, **({"before": before} if before else {})},
+        "metadata": {"doc": task.doc, "n": task.n, PAYLOAD: compact(payload_of(task, schema))},
+        "suggestions": suggestions,
+        "responses": responses,
+        "vectors": {},
+        "status": "pending",
+    }
+
+
+def _nest(record: dict[str, Any]) -> dict[str, Any]:
+    """Bring a flat record into the nested shape."""
+    responses, suggestions = dict[str, Any](), dict[str, Any]()
+    for key, value in record.items():
+        name, _, kind = key.rpartition(".")
+        if kind == "responses" and isinstance(value, list):
+            users, status = (record.get(f"{key}.{part}") or [] for part in ("users", "status"))
+            responses[name] = [
+                {
+                    "value": answer,
+                    "user_id": users[n] if n < len(users) else None,
+                    "status": status[n] if n < len(status) else None,
+                }
+                for n, answer in enumerate(value)
+            ]
+        elif kind == "suggestion" and value is not None:
+            score, agent = record.get(f"{key}.score"), record.get(f"{key}.agent")
+            suggestions[name] = {"value": value, "score": score, "agent": agent}
+    plain = {key: value for key, value in record.items() if "." not in key}
+    # Flat records mix fields and metadata: the latter are ours, or numbers and lists, or keys of a row.
+    metadata = {key: value for key, value in plain.items() if key not in ("id", "status", "_server_id")}
+    fields = {k: v for k, v in metadata.items() if k not in ("doc", "n", PAYLOAD, *ABOUT)}
+    return {"fields": fields, "metadata": metadata, "responses": responses, "suggestions": suggestions}
+
+
+def _codings(
+    responses: dict[str, Any], names: dict[str, str], coders: dict[str, str]
+) -> tuple[tuple[Coding, ...], int]:
+    by_user, dropped = dict[str, dict[str, list[Any]]](), set[str]()
+    for question, answers in responses.items():
+        for answer in answers if isinstance(answers, list) else []:
+            user = str(answer.get("user_id") or "") if isinstance(answer, dict) else ""
+            coder = coders.get(user, user)
+            if not isinstance(answer, dict) or answer.get("status") in ("discarded", "draft"):
+                dropped.add(coder)
+                continue
+            value = answer.get("value")
+            values: list[Any] = value if isinstance(value, list) else [value]
+            by_user.setdefault(coder, {})[names.get(question, question)] = values
+    found = tuple(Coding(answers, coder) for coder, answers in by_user.items() if coder not in dropped)
+    return found, len(dropped)
+
+
+def _guesses(suggestions: dict[str, Any], names: dict[str, str]) -> tuple[Guess, ...]:
+    by_agent: dict[str, tuple[dict[str, list[Any]], dict[str, dict[str, float]]]] = {}
+    for question, data in suggestions.items():
+        if not isinstance(data, dict) or data.get("value") is None:
+            continue
+        answers, scores = by_agent.setdefault(str(data.get("agent") or NOBODY), ({}, {}))
+        name, value, score = names.get(question, question), data["value"], data.get("score")
+        answers[name] = value if isinstance(value, list) else [value]
+        each = score if isinstance(score, list) else [score] * len(answers[name])
+        known = {label: p for label, p in zip(answers[name], each, strict=False) if isinstance(p, (int, float))}
+        if known:
+            scores[name] = known
+    return tuple(Guess(agent, answers, scores) for agent, (answers, scores) in by_agent.items())

@@ -1,0 +1,142 @@
+"""The commands that bring labels in and out: ``labels import`` and ``labels export``.
+
+Parse, call, print.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from newslean.errors import DataError
+from train.options import ROOT, label_paths, tell_skipped
+
+# Not imported from the room: --help is to load nothing. A test holds both together.
+FORMATS = ("labelstudio", "doccano", "prodigy", "argilla", "cas", "webanno", "csv", "tsv", "excel")
+
+_schema = click.option("--schema", type=click.Path(path_type=Path), help="The label set.  [default: beside the labels]")
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Label file, labels/sentences/NAME.jsonl.")
+@click.option("--append", is_flag=True, help="Merge into the label file if it is there.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="Of the files.  [default: guessed, and said]")
+@click.option(
+    "--coder", "coder", multiple=True, metavar="NAME", help="Who coded, where the file does not tell; OLD=NEW renames."
+)
+@click.option(
+    "--rename", multiple=True, metavar="OLD=NEW", help="What a label or dimension is called here; may be given again."
+)
+@click.option(
+    "--split-on", multiple=True, metavar="TEXT", help="Accept two labels in one, parted by this; may be given again."
+)
+@click.option("--partial", is_flag=True, help="Leave a dimension open where its one label is missing.")
+@click.option(
+    "--confirmed",
+    is_flag=True,
+    help="All was confirmed: blanks, and suggestions as they were, count as coded (doccano, CSV, Excel).",
+)
+@click.option("--doc", default="", help="Article of sentences that name none.  [default: each its own]")
+@click.option("--predictions/--no-predictions", default=True, show_default=True, help="Keep models' predictions.")
+@_schema
+def import_command(files: Any, out: Path, append: bool, schema: Path | None, **options: Any) -> None:
+    """Merge what coders did in their tools into a label file.
+
+    Faults of all files are reported at once, and nothing is written then.
+    """
+    from newslean.schema import read_schema
+    from train.exchange.answers import Judge
+    from train.exchange.importing import import_labels, render_import
+    from train.exchange.reading import Reading
+
+    label_set = read_schema(schema or _schema_beside(out))
+    coders, names = (
+        _pairs([c for c in options["coder"] if "=" in c], "--coder"),
+        [c for c in options["coder"] if "=" not in c],
+    )
+    if len(names) > 1:
+        raise DataError(f"--coder: expected one name for what no coder is named for; found {', '.join(names)}.")
+    judge = Judge(
+        label_set,
+        rename=_pairs(options["rename"], "--rename"),
+        split_on=options["split_on"],
+        partial=options["partial"],
+    )
+    reading = Reading(
+        format=options["format_"] or "",
+        coder=names[0] if names else "",
+        coders=coders,
+        doc=options["doc"],
+        confirmed=options["confirmed"],
+        predictions=options["predictions"],
+    )
+    done = import_labels(files, out, label_set, reading=reading, judge=judge, append=append)
+    click.echo(render_import(done, out))
+
+
+@click.command("export")
+@click.option("--to", required=True, type=click.Choice(FORMATS), help="The tool's format.")
+@click.option("--out", type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "--labels",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Label files or folders; may be given again.  [default: labels]",
+)
+@click.option(
+    "--from",
+    "from_",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Sentences to label instead: .jsonl, .txt, .csv, .tsv, .xlsx.",
+)
+@click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash.")
+@click.option("--model", type=click.Path(path_type=Path), help="Add what this model predicts, with scores.")
+@click.option("--coder", "coders", multiple=True, help="Only this coder's labels; may be given again.")
+@click.option("--blind", is_flag=True, help="Without the labels: for a coder who is not to see them.")
+@click.option("--setup", type=click.Path(path_type=Path), help="Also write what sets the tool up with the label set.")
+@_schema
+def export_command(to: str, out: Path | None, setup: Path | None, **options: Any) -> None:
+    """Write sentences as tasks for a coders' tool, with labels and predictions that are there."""
+    from newslean.files import write_file
+    from newslean.schema import read_schema
+    from train.exchange.exporting import add_predictions, choose_coders, export_tasks, read_rows, read_sentences
+    from train.exchange.formats import FORMATS as KNOWN
+
+    paths, beside = label_paths(options["labels"], options["schema"])
+    label_set = read_schema(beside)
+    if not out and not setup:
+        raise DataError("export: expected --out, --setup or both; found neither.")
+    if setup:
+        write_file(setup, KNOWN[to].setup(label_set))
+        click.echo(f"{setup}: the label set for {to}")
+    if not out:
+        return
+    tasks: list[Any] = []
+    skipped = 0
+    if options["labels"] or not options["from_"]:
+        tasks, skipped = read_rows(paths, label_set, texts=options["texts"])
+    tasks += read_sentences(options["from_"], label_set) if options["from_"] else []
+    tell_skipped(skipped)
+    tasks = choose_coders(tasks, options["coders"], blind=options["blind"])
+    if options["model"]:
+        tasks = add_predictions(tasks, options["model"], label_set)
+    write_file(out, export_tasks(tasks, to, label_set))
+    click.echo(f"{out}: {len(tasks):,} tasks for {to}")
+
+
+def _schema_beside(out: Path) -> Path:
+    """Find the label set of the folder that a label file goes into; the project's own, if it has none."""
+    beside = out.resolve().parent.parent / "schema.toml"
+    return beside if beside.is_file() else ROOT / "labels" / "schema.toml"
+
+
+def _pairs(values: Any, option: str) -> dict[str, str]:
+    found = {}
+    for value in values:
+        old, equals, new = value.partition("=")
+        if not (old and equals and new):
+            raise DataError(f"{option} {value}: expected OLD=NEW; found {value!r}.")
+        found[old] = new
+    return found
