@@ -41,7 +41,7 @@ class Keys:
         return self._stream.read(1) or QUIT
 
     def line(self, prompt: str) -> str | None:
-        """Wait for a line; None where the input ends."""
+        """Wait for a line; None where the input ends, be it in the middle of a line."""
         if self._stream is None:
             try:
                 return input(prompt)
@@ -50,7 +50,7 @@ class Keys:
         click.echo(prompt, nl=False)
         line = self._stream.readline()
         click.echo(visible(line.rstrip("\r\n")))
-        return line if line else None
+        return line if line.endswith("\n") else None
 
 
 class Dialogue:

@@ -39,7 +39,7 @@ def test_all_are_replaced_and_nothing_is_left(folder: Path) -> None:
 def test_a_file_that_changed_meanwhile_stops_all(folder: Path) -> None:
     before = hashes(folder)
     (folder / "sentences" / "a.jsonl").write_text("edited")
-    with pytest.raises(DataError, match="a.jsonl: expected it unchanged"):
+    with pytest.raises(DataError, match=r"a.jsonl: expected it unchanged"):
         replace_all(folder, {"schema.toml": [b"new"]}, before=before, note="x")
     assert (folder / "schema.toml").read_text() == "old"
     assert not (folder / STAGING).exists()
