@@ -208,8 +208,8 @@ def confusion(dimension: Dimension, values: list[list[Any]], names: Sequence[str
     for i, j in combinations(range(len(names)), 2):
         both = [(a, b) for a, b in zip(values[i], values[j], strict=True) if a is not None and b is not None]
         if dimension.multi:
-            counted = Counter((label, label in a, label in b) for a, b in both for label in labels)
-            counts: Any = [[[counted[x, p, q] for q in (False, True)] for p in (False, True)] for x in labels]
+            has = Counter((label, label in a, label in b) for a, b in both for label in labels)
+            counts: Any = [[[has[x, p, q] for q in (False, True)] for p in (False, True)] for x in labels]
         else:
             counted = Counter(both)
             counts = [[counted[a, b] for b in labels] for a in labels]

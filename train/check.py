@@ -198,7 +198,8 @@ def _near(files: LabelFiles) -> dict[str, Any]:
     for n, example in enumerate(files.examples):
         by_text.setdefault(plain_text(example.text), []).append(n)
     rows = [*by_text.values()]
-    found, set_aside, different = [], 0, 0
+    found: list[dict[str, Any]] = []
+    set_aside = different = 0
     for one, other, similarity in near_pairs([*by_text]):
         examples = [files.examples[n] for n in (*rows[one], *rows[other])]
         if len({e.group for e in examples}) < 2:

@@ -60,7 +60,7 @@ def near_pairs(texts: Sequence[str], *, threshold: float = NEAR) -> list[tuple[i
     signatures = np.concatenate([_signatures(chosen[k : k + BLOCK]) for k in range(0, len(chosen), BLOCK)])
     candidates = np.unique(np.concatenate([*_candidates(signatures, threshold - SLACK)]))
     first, second = np.divmod(candidates, len(chosen))
-    found = []
+    found: list[tuple[int, int, float]] = []
     for k in range(0, len(candidates), PAIRS):
         left, right = first[k : k + PAIRS], second[k : k + PAIRS]
         similar = _similarities(chosen, left, right)

@@ -45,8 +45,8 @@ def find_label_errors(
 
     try:
         assigned = assign_folds(examples, folds=folds, seed=seed)
-    except ValueError as error:
-        raise DataError(f"--errors: {error}. Add rows of other articles.") from None
+    except ValueError as fault:
+        raise DataError(f"--errors: {fault}. Add rows of other articles.") from None
     logits = cross_fit(examples, assigned, schema, params, seed=seed)
     # Only the temperatures: they make scores of any classifier probabilities.
     temperature = calibrate(logits, [e.labels for e in examples], schema).temperature
