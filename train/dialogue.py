@@ -5,6 +5,9 @@ Knows screen and keyboard; what a decision does to the file stands in
 """
 
 import io
+import os
+import re
+import select
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -18,6 +21,9 @@ from train.adjudicate import Adjudication, Case
 
 MAX_KEYS = 9
 """Labels that one key each can choose; more are chosen by number and Enter."""
+
+_ESCAPE = re.compile(rb"\x1b(?:\[[^@-~]*[@-~]|O.|[^\[O])|.{16,}", re.DOTALL)
+"""What a key such as an arrow sends, whole."""
 
 UNDO, SKIP, QUIT = "u", "s", "q"
 
@@ -34,10 +40,10 @@ class Keys:
         """Wait for one key; quit where the input ends."""
         if self._stream is None:
             try:
-                key = click.getchar()
+                key = _terminal_key()
             except (EOFError, KeyboardInterrupt):
                 return QUIT
-            return "\n" if key == "\r" else key
+            return {"\r": "\n", "": QUIT, "\x04": QUIT}.get(key, key)
         return self._stream.read(1) or QUIT
 
     def line(self, prompt: str) -> str | None:
@@ -51,6 +57,27 @@ class Keys:
         line = self._stream.readline()
         click.echo(visible(line.rstrip("\r\n")))
         return line if line.endswith("\n") else None
+
+
+def _terminal_key() -> str:
+    """Read one key. Keys that are typed ahead are kept, which click.getchar drops."""
+    try:
+        import termios
+        import tty
+    except ImportError:  # Windows
+        return click.getchar()
+    handle = sys.stdin.fileno()
+    old = termios.tcgetattr(handle)
+    try:
+        tty.setcbreak(handle, termios.TCSADRAIN)
+        key = os.read(handle, 1)
+        while key and key[0] >= 0xC0 and len(key) < 2 + (key[0] >= 0xE0) + (key[0] >= 0xF0):
+            key += os.read(handle, 1)
+        while key[:1] == b"\x1b" and not _ESCAPE.fullmatch(key) and select.select([handle], [], [], 0.02)[0]:
+            key += os.read(handle, 1)
+    finally:
+        termios.tcsetattr(handle, termios.TCSADRAIN, old)
+    return key.decode("utf-8", errors="replace")
 
 
 class Dialogue:
@@ -173,7 +200,7 @@ class Dialogue:
 
     def _refuse(self, answers: list[str]) -> None:
         if "".join(answers).strip():  # a line's end behind a key is no mistake
-            self.say(f"{visible(' '.join(answers))!r} is none of the keys.")
+            self.say(f"'{visible(' '.join(answers))}' is none of the keys.")
 
     def _options(self, d: Dimension, said: Mapping[str, Any], chosen: set[str]) -> None:
         self.say(f"{visible(d.name)}:")

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -178,6 +179,46 @@ def test_a_kill_loses_only_what_is_being_typed(file: Path) -> None:
     assert rows(file)[1]["labels"]["stance"] == "closing"
     assert rows(file)[2] == ROWS[2]
     assert "[1 of 2]" in quick(file, "q")[0]
+
+
+def test_keys_of_a_terminal(file: Path) -> None:
+    """One key a decision, typed ahead or not; Ctrl-C ends it with everything kept."""
+    pty = pytest.importorskip("pty")
+    pid, handle = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        os.execv(sys.executable, [sys.executable, "-m", "train", "labels", "adjudicate", str(file)])  # noqa: S606
+    seen = b""
+
+    def wait(end: bytes) -> None:
+        nonlocal seen
+        while end not in seen:
+            assert select.select([handle], [], [], 30)[0], (end, seen)
+            seen += os.read(handle, 4096)
+        seen = seen.partition(end)[2]
+
+    wait(b"q quit")
+    os.write(handle, b"3")
+    wait(b"reason: ")
+    os.write(handle, "Élan.\r".encode())
+    wait(b"[2 of 3]")
+    wait(b"q quit")
+    os.write(handle, b"\x1b[A2")  # an arrow means nothing
+    wait(b"'\\x1b[A' is none of the keys")
+    wait(b"[x] code")  # but what is typed behind it counts
+    wait(b"q quit")
+    os.write(handle, b"2")
+    wait(b"[ ] code")
+    wait(b"q quit")
+    os.write(handle, b"\r")
+    wait(b"stance:")
+    wait(b"q quit")
+    os.write(handle, b"\x03")
+    wait(b"1 settled and written, 2 open.")
+    os.waitpid(pid, 0)
+    os.close(handle)
+    assert rows(file)[1]["reason"] == "Élan."
+    assert rows(file)[2] == ROWS[2]
 
 
 def test_a_file_that_another_program_changed_is_left_alone(file: Path) -> None:

@@ -92,3 +92,9 @@ def test_what_cannot_be_edited_in_place_is_written_anew() -> None:
 def test_odd_words_in_place() -> None:
     for word in ('quo"te', "back\\slash", "new\nline", "\\1", "del\x7f"):
         edit(TEXT, read_change("rename", f"topic:chips={word}x"), topic={"chips": f"{word}x"})
+
+
+def test_keys_that_are_written_otherwise() -> None:
+    text = TEXT.replace('labels = ["east"', '"labels" = ["east"')
+    edited = edit(text, read_change("drop", "stance:closing"))
+    assert edited.startswith("# The label set.\n")
