@@ -80,10 +80,14 @@ def test_every_seed_sentence_is_labelled_as_the_splitter_gives_it():
 
 def test_the_shipped_labels_have_no_fault():
     from newslean.schema import read_schema
+    from train.agree import agree_labels
     from train.check import check_labels
 
-    result = check_labels([ROOT / "labels"], read_schema(ROOT / "labels" / "schema.toml"), seed=0, replicates=20)
-    dimensions = result["agreement"]["seed"]["dimensions"]
+    schema = read_schema(ROOT / "labels" / "schema.toml")
+    found = check_labels([ROOT / "labels"], schema, folder=ROOT / "labels", near=False)
+    assert (found["codebook"]["unmentioned"], found["codebook"]["unknown"]) == ({}, [])
+    seeds = ROOT / "labels" / "sentences" / "seed.jsonl"
+    dimensions = agree_labels([seeds], schema, seed=0, replicates=20)["sources"]["seed"]["dimensions"]
     assert dimensions["stance"]["kappa"] >= 0.85
     assert min(label["kappa"] for label in dimensions["topic"]["labels"].values()) >= 0.85
 

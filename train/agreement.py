@@ -6,6 +6,7 @@ replicate is a product of weights and sums: the package ``krippendorff`` takes
 one data set at a time, and the tests hold this room's alpha against it.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -23,6 +24,8 @@ LEVEL = 0.95
 
 MAX_WEIGHTS = 4_000_000
 """Replicates x groups held at once."""
+
+MEASURES = ("percent", "kappa", "fleiss", "alpha")
 
 Array = NDArray[Any]
 
@@ -58,22 +61,23 @@ def agreement(
     -------
     dict
         Plain data: ``{"coders", "replicates", "seed", "dimensions": {name: {"units", "groups", "percent",
-        "kappa", "alpha", each with its "..._interval": [low, high], "labels": {label: the same}}}}``, and for
-        ``single`` dimensions ``"confusion"``. Percent agreement is a share (0..1). A value is None where it is
-        undefined: no unit coded twice, or kappa and alpha where only one label was ever used.
+        "kappa", "fleiss", "alpha", each with its "..._interval": [low, high], "labels": {label: the same},
+        "confusion": [per pair of coders]}}}``. Percent agreement is a share (0..1), the mean over pairs of coders. A
+        value is None where it is undefined: no unit coded twice, or the others where only one label was ever used.
 
     Notes
     -----
-    Cohen's kappa (Cohen 1960), for more than two coders the mean over their pairs. Krippendorff's alpha for
-    nominal data and any number of coders (Krippendorff 2011, "Computing Krippendorff's alpha-reliability").
+    Cohen's kappa (Cohen 1960), for more than two coders the mean over their pairs (Light 1971). Fleiss' kappa
+    (Fleiss 1971), of units coded twice or more; where their numbers of coders differ, a unit's agreement is that of
+    its own pairs, and chance follows from all its values. Krippendorff's alpha for nominal data and any number of
+    coders (Krippendorff 2011, "Computing Krippendorff's alpha-reliability").
     """
     names = [*coders] if coders is not None else sorted({coder for row in rows for coder in row} - {ADJUDICATED})
     dimensions = {}
     for d in schema.dimensions:
         values = [[_value(row.get(coder, {}).get(d.name), d) for row in rows] for coder in names]
         dimensions[d.name] = _agreement_in(d, values, groups, seed=seed, replicates=replicates)
-        if not d.multi:
-            dimensions[d.name]["confusion"] = _confusion(values, names, d)
+        dimensions[d.name]["confusion"] = confusion(d, values, names)
     return {"coders": names, "replicates": replicates, "seed": seed, "dimensions": dimensions}
 
 
@@ -109,7 +113,7 @@ def _measure(codes: Array, groups: Sequence[str], *, seed: int, replicates: int)
     names, group = np.unique(np.asarray(groups, dtype=object)[twice].astype(str), return_inverse=True)
     found: dict[str, Any] = {"units": units, "groups": len(names)}
     if not units:
-        return found | {key: None for name in ("percent", "kappa", "alpha") for key in (name, f"{name}_interval")}
+        return found | {key: None for name in MEASURES for key in (name, f"{name}_interval")}
     if len(names) < 2:
         names, group = np.arange(units), np.arange(units)
     sums = _sums(codes, group, len(names))
@@ -133,10 +137,17 @@ def _sums(codes: Array, group: Array, size: int) -> dict[str, Any]:
         pairs.append((np.bincount(g, weights=a == b, minlength=size), *table))
     counts = np.stack([(codes == value).sum(axis=0) for value in range(width)], axis=1)  # (units, values)
     # Of a unit with m codes, c of them of one value, c (c - 1) / (m - 1) is its diagonal coincidence.
-    matching = (counts * (counts - 1)).sum(axis=1) / (counts.sum(axis=1) - 1)
+    coded = counts.sum(axis=1)
+    matching = (counts * (counts - 1)).sum(axis=1) / (coded - 1)
     values = np.zeros((size, width))
     np.add.at(values, group, counts)
-    return {"pairs": pairs, "matching": np.bincount(group, weights=matching, minlength=size), "values": values}
+    return {
+        "pairs": pairs,
+        "matching": np.bincount(group, weights=matching, minlength=size),
+        "values": values,
+        "agreeing": np.bincount(group, weights=matching / coded, minlength=size),
+        "units": np.bincount(group, minlength=size),
+    }
 
 
 def _estimate(sums: dict[str, Any], weights: Array) -> dict[str, Array]:
@@ -153,7 +164,11 @@ def _estimate(sums: dict[str, Any], weights: Array) -> dict[str, Array]:
     total = values.sum(axis=1)
     observed = _divide(total - weights @ sums["matching"], total)
     expected = _divide(total**2 - (values**2).sum(axis=1), total * (total - 1))
-    return {"percent": _mean(percents), "kappa": _mean(kappas), "alpha": 1 - _divide(observed, expected)}
+    shares = _divide(weights @ sums["agreeing"], weights @ sums["units"])
+    chance = _divide((values**2).sum(axis=1), total**2)
+    fleiss = _divide(shares - chance, 1 - chance)
+    alpha = 1 - _divide(observed, expected)
+    return {"percent": _mean(percents), "kappa": _mean(kappas), "fleiss": fleiss, "alpha": alpha}
 
 
 def _divide(above: Array, below: Array) -> Array:
@@ -184,13 +199,19 @@ def _interval(values: Array) -> list[float] | None:
     return [float(x) for x in np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])]
 
 
-def _confusion(values: list[list[Any]], names: list[str], dimension: Dimension) -> list[dict[str, Any]]:
-    """Count per pair of coders: rows are the first one's labels, columns the second one's."""
-    tables = []
+def confusion(dimension: Dimension, values: list[list[Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Count per pair of coders: rows are the first one's labels, columns the second one's.
+
+    For ``multi`` a table per label, as scikit-learn's: ``[[neither, second only], [first only, both]]``.
+    """
+    labels, tables = dimension.labels, []
     for i, j in combinations(range(len(names)), 2):
-        counts = [[0] * len(dimension.labels) for _ in dimension.labels]
-        for a, b in zip(values[i], values[j], strict=True):
-            if a is not None and b is not None:
-                counts[dimension.labels.index(a)][dimension.labels.index(b)] += 1
-        tables.append({"coders": [names[i], names[j]], "labels": [*dimension.labels], "counts": counts})
+        both = [(a, b) for a, b in zip(values[i], values[j], strict=True) if a is not None and b is not None]
+        if dimension.multi:
+            has = Counter((label, label in a, label in b) for a, b in both for label in labels)
+            counts: Any = [[[has[x, p, q] for q in (False, True)] for p in (False, True)] for x in labels]
+        else:
+            counted = Counter(both)
+            counts = [[counted[a, b] for b in labels] for a in labels]
+        tables.append({"coders": [names[i], names[j]], "labels": [*labels], "counts": counts})
     return tables

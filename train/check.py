@@ -1,7 +1,8 @@
-"""What label files hold and how far their coders agree, for a person to read.
+"""What label files hold, and what a person should look at before training on them.
 
-Knows the examples of `train.labels` and the numbers of `train.agreement`.
-Knows no model.
+Knows the examples of `train.labels`, and whom to ask for each question. Knows
+no model; how far coders agree is told by `train.agree`, how this is shown by
+`train.check_report`.
 """
 
 from collections import Counter
@@ -10,34 +11,61 @@ from pathlib import Path
 from typing import Any
 
 from newslean.schema import Labels, Schema
-from train.agreement import ADJUDICATED, agreement
+from train.agreement import ADJUDICATED
+from train.codebook import CODEBOOK, codebook_drift
+from train.disputes import disputed
 from train.labels import WHOLE_SOURCES, Example, LabelFiles, read_examples
+from train.params import BaselineParams
 from train.rows import Faults
 
 MAX_SHOWN = 10
 """Repeated texts that are listed; the rest is counted."""
 
-FEW_GROUPS = 20
-"""Under this many articles a bootstrap over articles gives intervals that are too narrow."""
+SUPPORT = 30
+"""Rows to train on under which a label is said to have few."""
 
 
 def check_labels(
-    paths: Sequence[str | Path], schema: Schema, *, texts: Sequence[str | Path] = (), seed: int, replicates: int = 1000
+    paths: Sequence[str | Path],
+    schema: Schema,
+    *,
+    texts: Sequence[str | Path] = (),
+    folder: str | Path | None = None,
+    near: bool = True,
+    support: int = SUPPORT,
+    errors: int = 0,
+    params: BaselineParams | None = None,
+    hidden: bool = True,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """Count labels, measure agreement and find repeated texts.
+    """Count labels and find what is doubtful.
 
     Parameters
     ----------
     paths, schema, texts
         As for `train.labels.read_examples`.
-    seed, replicates : int
-        Of the bootstrap intervals.
+    folder : str or Path, optional
+        Where the codebook lies.
+    near : bool
+        Whether to look for near-duplicates, about 20 seconds for 50,000 rows.
+    support : int
+        Rows to train on that a label should have.
+    errors : int
+        How many likely label errors to list per dimension; 0 spares the folds that they need.
+    params : BaselineParams, optional
+        Of the baseline that judges labels.
+    hidden : bool
+        Whether texts that their file keeps back are left out of the result.
+    seed : int
+        Of the folds.
 
     Returns
     -------
     dict
-        Plain data: ``{"files", "rows", "skipped", "sources": {source: counts}, "agreement": {source: as from
-        `train.agreement.agreement`}, "repeats": {"same", "different", "first"}}``. No text stands in it.
+        Plain data: ``{"files", "rows", "skipped", "sources": {source: counts}, "codebook": as from
+        `train.codebook.codebook_drift`, "support": {"least", "few"}, "repeats": {"same", "different", "first"},
+        "near": {"threshold", "least_characters", "pairs", "different", "set_aside", "first"}, "errors": {dimension:
+        {"found", "first"}}}``. Texts stand in ``errors`` alone.
 
     Raises
     ------
@@ -54,20 +82,20 @@ def check_labels(
     by_source: dict[str, list[Example]] = {}
     for example in files.examples:
         by_source.setdefault(example.source, []).append(example)
-    return {
+    result = {
         "files": files.hashes,
         "rows": len(files.examples),
         "skipped": files.skipped,
         "sources": {source: _counts(examples, schema) for source, examples in by_source.items()},
-        "agreement": {
-            source: agreement(
-                schema, [e.coders for e in examples], [e.group for e in examples], seed=seed, replicates=replicates
-            )
-            for source, examples in by_source.items()
-            if any(len(_independent(e)) > 1 for e in examples)
-        },
+        "codebook": codebook_drift(schema, Path(folder, CODEBOOK)) if folder is not None else None,
+        "support": _support(files.examples, schema, support),
         "repeats": _repeats(files),
     }
+    if near:
+        result["near"] = _near(files)
+    if errors:
+        result["errors"] = _errors(files, schema, params or BaselineParams(), errors, hidden=hidden, seed=seed)
+    return result
 
 
 def coder_faults(example: Example, schema: Schema) -> list[str]:
@@ -106,6 +134,7 @@ def _counts(examples: list[Example], schema: Schema) -> dict[str, Any]:
         dimensions[d.name]["labels"] = {label: counted[label] for label in d.labels}
         if d.multi:
             dimensions[d.name]["no_label"] = sum(not value for value in values)
+    said = [disputed(e, schema) for e in examples]
     return {
         "rows": len(examples),
         "articles": len({e.doc for e in examples}),
@@ -114,9 +143,32 @@ def _counts(examples: list[Example], schema: Schema) -> dict[str, Any]:
         "furniture": sum(e.furniture for e in examples),
         "splits": dict(Counter(e.split for e in examples if e.split)),
         "coded_twice": sum(len(_independent(e)) > 1 for e in examples),
+        "disputed": sum(map(bool, said)),
+        "open": sum(not {*found} <= {*e.coders.get(ADJUDICATED, {})} for e, found in zip(examples, said, strict=True)),
         "adjudicated": sum(ADJUDICATED in e.coders for e in examples),
         "dimensions": dimensions,
     }
+
+
+def _support(examples: Sequence[Example], schema: Schema, least: int) -> dict[str, Any]:
+    """Find labels with few rows to train on; a label with none at all stands in no row that was read."""
+    few = []
+    for d in schema.dimensions:
+        for label in d.labels:
+            has = [e for e in examples if label in ([v] if isinstance(v := e.labels.get(d.name, []), str) else v)]
+            training = [e for e in has if not _set_aside(e)]
+            if len(training) < least:
+                counts = {"rows": len(training), "articles": len({e.group for e in training}), "in_all": len(has)}
+                few.append({"dimension": d.name, "label": label, **counts})
+    return {"least": least, "few": few}
+
+
+def _set_aside(example: Example) -> bool:
+    return example.split not in ("", "train")
+
+
+def _place(files: LabelFiles, n: int) -> dict[str, Any]:
+    return {"place": files.places[n], "doc": files.examples[n].doc, "n": files.examples[n].n}
 
 
 def _repeats(files: LabelFiles) -> dict[str, Any]:
@@ -128,15 +180,7 @@ def _repeats(files: LabelFiles) -> dict[str, Any]:
     same = [_agree([files.examples[n].labels for n in rows]) for rows in repeats]
     # Those with different labels first: they need a person's eye.
     order = sorted(range(len(repeats)), key=lambda i: same[i])
-    first = [
-        {
-            "same": same[i],
-            "rows": [
-                {"place": files.places[n], "doc": files.examples[n].doc, "n": files.examples[n].n} for n in repeats[i]
-            ],
-        }
-        for i in order[:MAX_SHOWN]
-    ]
+    first = [{"same": same[i], "rows": [_place(files, n) for n in repeats[i]]} for i in order[:MAX_SHOWN]]
     return {"same": sum(same), "different": len(same) - sum(same), "first": first}
 
 
@@ -146,62 +190,45 @@ def _agree(labels: list[Labels]) -> bool:
     return all(known.setdefault(name, value) == value for row in labels for name, value in row.items())
 
 
-def render_check(result: dict[str, Any]) -> str:
-    """Give the result of `check_labels` as lines for a person."""
-    lines = [f"files {len(result['files'])}, rows {result['rows']:,}, skipped {result['skipped']:,} (text not at hand)"]
-    for source, counts in result["sources"].items():
-        lines += ["", *_render_counts(source, counts)]
-        if source in result["agreement"]:
-            lines += ["", *_render_agreement(result["agreement"][source])]
-    repeats = result["repeats"]
-    lines += [
-        "",
-        f"Texts in several articles: {repeats['same']:,} with the same labels, {repeats['different']:,} with others",
-    ]
-    for repeat in repeats["first"]:
-        rows = "; ".join(f"{row['place']} ({row['doc']} {row['n']})" for row in repeat["rows"])
-        lines.append(f"  {'same' if repeat['same'] else 'different'}: {rows}")
-    return "\n".join(lines)
+def _near(files: LabelFiles) -> dict[str, Any]:
+    """Find texts that stand almost the same in several articles: folds keep copies together, but not these."""
+    from train.copies import MIN_LENGTH, NEAR, near_pairs, plain_text
+
+    by_text: dict[str, list[int]] = {}
+    for n, example in enumerate(files.examples):
+        by_text.setdefault(plain_text(example.text), []).append(n)
+    rows = [*by_text.values()]
+    found: list[dict[str, Any]] = []
+    set_aside = different = 0
+    for one, other, similarity in near_pairs([*by_text]):
+        examples = [files.examples[n] for n in (*rows[one], *rows[other])]
+        if len({e.group for e in examples}) < 2:
+            continue
+        same = _agree([e.labels for e in examples])
+        different += not same
+        set_aside += len({_set_aside(e) for e in examples}) > 1
+        pair = [_place(files, rows[one][0]), _place(files, rows[other][0])]
+        found.append({"same": same, "similarity": round(similarity, 3), "rows": pair})
+    first = sorted(found, key=lambda pair: (pair["same"], -pair["similarity"]))[:MAX_SHOWN]
+    counts = {"pairs": len(found), "different": different, "set_aside": set_aside, "first": first}
+    return {"threshold": NEAR, "least_characters": MIN_LENGTH, **counts}
 
 
-def _render_counts(source: str, counts: dict[str, Any]) -> list[str]:
-    names = ("rows", "articles", "titles", "furniture", "coded_twice", "adjudicated")
-    lines = [f"{source}: " + ", ".join(f"{name.replace('_', ' ')} {counts[name]:,}" for name in names)]
-    if counts["splits"]:
-        lines.append("  splits: " + ", ".join(f"{name} {count:,}" for name, count in counts["splits"].items()))
-    for name, found in counts["dimensions"].items():
-        parts = [f"{label} {count:,}" for label, count in found["labels"].items()]
-        parts += [f"no label {found['no_label']:,}"] if "no_label" in found else []
-        lines.append(f"  {name}: {', '.join(parts)}; missing in {found['missing']:,} rows")
-    return lines
+def _errors(
+    files: LabelFiles, schema: Schema, params: BaselineParams, number: int, *, hidden: bool, seed: int
+) -> dict[str, Any]:
+    """List the rows whose labels a baseline doubts most."""
+    from train.label_errors import find_label_errors
 
-
-def _render_agreement(found: dict[str, Any]) -> list[str]:
-    articles = max(measured["groups"] for measured in found["dimensions"].values())
-    over = "articles" if articles > 1 else "sentences"
-    lines = [
-        f"  agreement of {', '.join(found['coders'])}, with 95 % intervals over {over}:",
-        *([f"  (too few articles to trust an interval: {articles})"] if articles < FEW_GROUPS else []),
-        f"  {'':<24}{'units':>7}  {'percent':<22}{'kappa':<22}{'alpha'}",
-    ]
-    for name, measured in found["dimensions"].items():
-        for title, row in [(name, measured), *((f"  {label}", row) for label, row in measured["labels"].items())]:
-            percent = _with_interval(row, "percent", "{:.1f}", 100)
-            kappa, alpha = (_with_interval(row, key, "{:.3f}", 1) for key in ("kappa", "alpha"))
-            lines.append(f"  {title:<24}{row['units']:>7,}  {percent:<22}{kappa:<22}{alpha}")
-    for measured in found["dimensions"].values():
-        for table in measured.get("confusion", ()):
-            width = max(map(len, table["labels"])) + 2
-            lines.append(f"  {table['coders'][0]} (rows) against {table['coders'][1]} (columns):")
-            lines.append("  " + " " * width + "".join(f"{label:>{width}}" for label in table["labels"]))
-            for label, row in zip(table["labels"], table["counts"], strict=True):
-                lines.append(f"  {label:<{width}}" + "".join(f"{count:>{width},}" for count in row))
-    return lines
-
-
-def _with_interval(row: dict[str, Any], key: str, form: str, scale: float) -> str:
-    if row[key] is None:
-        return "undefined"
-    interval = row[f"{key}_interval"]
-    low_high = f" [{', '.join(form.format(x * scale) for x in interval)}]" if interval else ""
-    return form.format(row[key] * scale) + low_high
+    result = {}
+    for name, found in find_label_errors(files.examples, schema, params, seed=seed).items():
+        first = [
+            _place(files, n)
+            | {"text": None if hidden and n in files.hashed else files.examples[n].text}
+            | {key: error[key] for key in ("given", "suggested")}
+            | {"score": round(error["score"], 4)}
+            for error in found[:number]
+            for n in [error["row"]]
+        ]
+        result[name] = {"found": len(found), "first": first}
+    return result

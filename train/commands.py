@@ -1,4 +1,4 @@
-"""The commands beside the training itself: check labels, search, experiment, measure.
+"""The commands beside the training itself: search, experiment, measure, and the group of those for labels.
 
 Parse, call, print. Import torch only when one needs it.
 """
@@ -10,16 +10,17 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
-from train import exchange_commands
+from train import exchange_commands, label_commands
 from train.options import (
     ROOT,
     data_options,
     find_background,
     find_grammar,
-    label_paths,
+    load_models,
     load_taggers,
     quiet_libraries,
     read_labels,
+    schema_beside,
     tell_skipped,
 )
 
@@ -31,23 +32,15 @@ def labels_group() -> None:
     """Look after the labels."""
 
 
-for _command in (exchange_commands.import_command, exchange_commands.export_command):
+for _command in (
+    exchange_commands.import_command,
+    exchange_commands.export_command,
+    label_commands.check,
+    label_commands.agree,
+    label_commands.adjudicate,
+    label_commands.migrate,
+):
     labels_group.add_command(_command)
-
-
-@labels_group.command("check")
-@data_options
-@click.option("--json", "as_json", is_flag=True, help="Print data instead of a report.")
-def check(labels: Any, schema: Any, texts: Any, seed: int, as_json: bool) -> None:
-    """Validate every row; print counts and the coders' agreement."""
-    import json
-
-    from newslean.schema import read_schema
-    from train.check import check_labels, render_check
-
-    paths, path = label_paths(labels, schema)
-    result = check_labels(paths, read_schema(path), texts=texts, seed=seed)
-    click.echo(json.dumps(result, indent=1) if as_json else render_check(result))
 
 
 @click.command()
@@ -117,26 +110,42 @@ def experiment(kind: str, changes: Any, labels: Any, schema: Any, texts: Any, wo
 @click.option("--on", required=True, type=click.Path(path_type=Path), multiple=True, help="Labelled file to score.")
 @click.option("--model", default=(ROOT / "models" / "current",), multiple=True, type=click.Path(path_type=Path))
 @click.option("--split", default="", help="Only the rows with this split.")
+@click.option("--schema", type=click.Path(path_type=Path), help="Label set of the files.  [default: beside them]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for report.json, report.md and the plots.")
-def evaluate(on: Any, model: Any, split: str, out: Path | None, seed: int, texts: Any) -> None:
-    """Score labelled files with stored models and print the full report."""
+def evaluate(on: Any, model: Any, split: str, schema: Path | None, out: Path | None, seed: int, texts: Any) -> None:
+    """Score labelled files with stored models and print the full report.
+
+    Where the files have another label set than a model was trained on, the dimensions that both know are scored; a
+    label that a model does not know counts as never predicted.
+    """
+    from newslean.schema import read_schema
     from train.assess import tag_examples
+    from train.common import common_schema, fit_predictions
     from train.evaluate import evaluate as measure
     from train.evaluate import render_report, write_report
     from train.labels import read_examples
 
-    taggers, schema = load_taggers(model)
-    files = read_examples(on, schema, texts=texts)
+    taggers = load_models(model)
+    path = schema or schema_beside(on)
+    label_set = read_schema(path) if path else next(iter(taggers.values())).schema
+    try:
+        files = read_examples(on, label_set, texts=texts)
+    except DataError as error:
+        hint = "" if path else f"\nRead with the label set of {model[0]}; name the files' own with --schema."
+        raise DataError(f"{error}{hint}") from None
     tell_skipped(files.skipped)
     examples = [e for e in files.examples if split in ("", e.split)]
     if not examples:
         where = f" with split {split!r}" if split else ""
         raise DataError(f"{on[0]}: expected labelled sentences{where} whose text is at hand; found none. See --texts.")
-    found = [tag_examples(name, tagger, examples) for name, tagger in taggers.items()]
-    report = measure(schema, examples, found, seed=seed)
+    shared, notes = common_schema(label_set, {name: tagger.schema for name, tagger in taggers.items()})
+    for note in notes:
+        click.echo(note, err=True)
+    found = [fit_predictions(tag_examples(name, tagger, examples), shared) for name, tagger in taggers.items()]
+    report = measure(shared, examples, found, seed=seed)
     if out:
         out.mkdir(parents=True, exist_ok=True)
-        write_report(report, examples, found, schema, out)
+        write_report(report, examples, found, shared, out)
     click.echo(render_report(report))
 
 

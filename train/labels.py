@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from newslean.schema import Labels, Schema
-from train.rows import Faults, digest, read_lines, read_objects, row_faults, shown
+from train.journal import refuse_half_done
+from train.rows import Faults, digest, label_files, read_lines, read_objects, row_faults, shown
 
 AUTHORED_SOURCE = "authored"
 """Source of invented sentences."""
@@ -73,13 +74,15 @@ class LabelFiles:
     """What label files hold: ``places[i]`` is the "file:line" of ``examples[i]``.
 
     ``skipped`` counts the rows whose text is not at hand; ``hashes`` maps the
-    name of each file read (labels and texts) to the SHA-256 of its bytes.
+    name of each file read (labels and texts) to the SHA-256 of its bytes;
+    ``hashed`` holds the numbers of the examples whose file keeps the text back.
     """
 
     examples: list[Example]
     skipped: int
     hashes: dict[str, str]
     places: list[str]
+    hashed: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -115,10 +118,12 @@ def read_examples(paths: Sequence[str | Path], schema: Schema, *, texts: Sequenc
     ------
     DataError
         With the faults of all files, each as "file:line: expected ...; found ...".
+        If a migration of the labels was cut short.
     """
+    refuse_half_done(paths)
     faults, hashes, rows = Faults(), dict[str, str](), list[_Row]()
     order = _Order(faults)
-    for path in _label_paths(paths, faults):
+    for path in label_files(paths, faults):
         order.start_file()
         for where, data in read_objects(path, faults, hashes):
             row = _Row(data, where, data.get("text"), data.get("before"))
@@ -133,7 +138,8 @@ def read_examples(paths: Sequence[str | Path], schema: Schema, *, texts: Sequenc
     titles = {row.data["doc"]: row.text for row in reversed(rows) if row.title and row.text is not None}
     kept = [row for row in rows if row.text is not None]
     examples = [_example(row, schema, titles.get(row.data["doc"], "")) for row in kept]
-    return LabelFiles(examples, len(rows) - len(kept), hashes, [row.where for row in kept])
+    hashed = frozenset(n for n, row in enumerate(kept) if "text" not in row.data)
+    return LabelFiles(examples, len(rows) - len(kept), hashes, [row.where for row in kept], hashed)
 
 
 class _Order:
@@ -199,22 +205,6 @@ def in_order(labels: Labels, schema: Schema) -> Labels:
     """Bring labels into the order of the schema."""
     there = [d for d in schema.dimensions if d.name in labels]
     return {d.name: [x for x in d.labels if x in labels[d.name]] if d.multi else labels[d.name] for d in there}
-
-
-def _label_paths(paths: Sequence[str | Path], faults: Faults) -> list[Path]:
-    """List the files meant; one that is named twice is a fault and read once."""
-    found: dict[Path, Path] = {}
-    for path in map(Path, paths):
-        files = sorted((path / "sentences").glob("*.jsonl")) if path.is_dir() else [path]
-        if not files:
-            faults.add(
-                str(path),
-                "expected sentences/*.jsonl in this folder; found none. Name a labels folder or a .jsonl file",
-            )
-        for file in files:
-            if found.setdefault(file.resolve(), file) is not file:
-                faults.add(str(file), "expected each file once; found it named twice")
-    return list(found.values())
 
 
 def _join_texts(rows: list[_Row], paths: Sequence[str | Path], faults: Faults, hashes: dict[str, str]) -> None:

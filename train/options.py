@@ -3,7 +3,7 @@
 Parses and reads; trains and measures nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +31,26 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def load_taggers(models: tuple[Path, ...]) -> tuple[dict[str, Any], Any]:
-    """Load models to compare, by name and version, and the schema that they share."""
+def load_models(models: tuple[Path, ...]) -> dict[str, Any]:
+    """Load models to compare, by name and version."""
     from newslean.tagger import Tagger
 
     taggers = [Tagger.load(path) for path in models]
-    schema = taggers[0].schema
-    if any(tagger.schema.dimensions != schema.dimensions for tagger in taggers):
-        raise DataError(
-            "--model: expected models of one schema to compare; found different ones. Score them one by one."
-        )
     names = [f"{t.manifest.name} {t.manifest.version}" for t in taggers]
     if len({*names}) < len(names):
         raise DataError(f"--model: expected different models to compare; found {', '.join(names)}. Name each once.")
-    return dict(zip(names, taggers, strict=True)), schema
+    return dict(zip(names, taggers, strict=True))
+
+
+def load_taggers(models: tuple[Path, ...]) -> tuple[dict[str, Any], Any]:
+    """Load models to compare, by name and version, and the schema that they share."""
+    taggers = load_models(models)
+    schema = next(iter(taggers.values())).schema
+    if any(tagger.schema.dimensions != schema.dimensions for tagger in taggers.values()):
+        raise DataError(
+            "--model: expected models of one schema to compare; found different ones. Score them one by one."
+        )
+    return taggers, schema
 
 
 def label_paths(labels: Any, schema: Path | None) -> tuple[list[Path], Path]:
@@ -52,6 +58,18 @@ def label_paths(labels: Any, schema: Path | None) -> tuple[list[Path], Path]:
     paths = list(labels) or [ROOT / "labels"]
     beside = [path / "schema.toml" for path in paths if (path / "schema.toml").is_file()]
     return paths, schema or (beside[0] if beside else ROOT / "labels" / "schema.toml")
+
+
+def schema_beside(paths: Sequence[Path]) -> Path | None:
+    """Find the label set of label files: in the folder that is named, or that they lie in."""
+    for path in paths:
+        parents = (
+            [path] if path.is_dir() else [path.parent, *([path.parent.parent] * (path.parent.name == "sentences"))]
+        )
+        for folder in parents:
+            if (folder / "schema.toml").is_file():
+                return folder / "schema.toml"
+    return None
 
 
 def read_labels(labels: Any, schema: Path | None, texts: Any) -> tuple[Any, Any]:

@@ -27,6 +27,9 @@ KINDS = ("title", "body", "list", "question", "quote", "boilerplate")
 
 _TEXTS = ("group", "source", "before", "kind", "split", "sample", "reason")
 _FLAGS = ("title", "furniture")
+FIELDS = ("doc", "n", "text", "sha256", "labels", "coders", *_TEXTS, *_FLAGS)
+"""Keys of a row that have a meaning here."""
+
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 # JSON can spell half of a surrogate pair, which no UTF-8 file can hold.
 _UNFIT = re.compile("[\0\ud800-\udfff]")
@@ -50,6 +53,22 @@ class Faults:
         if self.count:
             rest = [f"... and {self.count - MAX_FAULTS:,} more"] if self.count > MAX_FAULTS else []
             raise DataError("\n".join([*self.shown, *rest]))
+
+
+def label_files(paths: Sequence[str | Path], faults: Faults) -> list[Path]:
+    """List the label files meant, those of a folder by name; one that is named twice is a fault and listed once."""
+    found: dict[Path, Path] = {}
+    for path in map(Path, paths):
+        files = sorted((path / "sentences").glob("*.jsonl")) if path.is_dir() else [path]
+        if not files:
+            faults.add(
+                str(path),
+                "expected sentences/*.jsonl in this folder; found none. Name a labels folder or a .jsonl file",
+            )
+        for file in files:
+            if found.setdefault(file.resolve(), file) is not file:
+                faults.add(str(file), "expected each file once; found it named twice")
+    return list(found.values())
 
 
 def read_objects(path: Path, faults: Faults, hashes: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -75,6 +75,65 @@ def test_kappa_of_three_coders_is_the_mean_over_pairs() -> None:
     assert len(found["confusion"]) == 3
 
 
+# Fleiss (1971) as it is worked through in textbooks: ten subjects, fourteen raters, five categories; kappa 0.210.
+FLEISS = [
+    [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
+    [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
+]  # fmt: skip
+FIVE = schema_from_dict(
+    {"dimensions": [{"name": "d", "kind": "single", "labels": ["1", "2", "3", "4", "5"], "neutral": "1"}]}, where="test"
+)
+
+
+def raters(table: list[list[int]]) -> Rows:
+    answers = [[str(k + 1) for k, count in enumerate(row) for _ in range(count)] for row in table]
+    return [{f"r{n}": {"d": answer} for n, answer in enumerate(row)} for row in answers]
+
+
+def test_kappa_of_fleiss_is_that_of_the_published_example() -> None:
+    found = agreement(FIVE, raters(FLEISS), [str(n) for n in range(10)], seed=0, replicates=200)["dimensions"]["d"]
+    assert found["fleiss"] == pytest.approx(0.2099, abs=5e-5)
+    low, high = found["fleiss_interval"]
+    assert low < found["fleiss"] < high
+
+
+def test_kappa_of_fleiss_where_coders_left_rows_out() -> None:
+    # By hand: agreement of the units 1, 1/3, 0; values x 4, y 3; chance (16 + 9) / 49.
+    rows = raters([[3, 0], [1, 2], [0, 1], [0, 0]])
+    rows[3] = {"r0": {"d": "1"}, "r1": {"d": "2"}}
+    rows.append({"r2": {"d": "2"}})  # coded once: no witness
+    rows[2] = {"r5": {"d": "2"}}
+    found = agreement(FIVE, rows, [str(n) for n in range(5)], seed=0, replicates=20)["dimensions"]["d"]
+    share, chance = (1 + 1 / 3 + 0) / 3, (5**2 + 3**2) / 8**2
+    assert found["units"] == 3
+    assert found["fleiss"] == pytest.approx((share - chance) / (1 - chance))
+
+
+def test_the_interval_of_fleiss_is_that_of_resampled_units() -> None:
+    rows, groups = coded(3, 200, missing=0.2)
+    found = agreement(SCHEMA, rows, groups, seed=3, replicates=1000)["dimensions"]["stance"]
+    rng = np.random.default_rng(5)
+    names, number = np.unique(groups, return_inverse=True)
+    drawn = []
+    for _ in range(60):
+        units = np.concatenate([np.flatnonzero(number == g) for g in rng.integers(len(names), size=len(names))])
+        one = agreement(SCHEMA, [rows[n] for n in units], ["x"] * len(units), seed=0, replicates=1)
+        drawn.append(one["dimensions"]["stance"]["fleiss"])
+    assert found["fleiss_interval"] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.05)
+
+
+def test_confusion_of_a_multi_dimension_is_a_table_per_label() -> None:
+    rows: Rows = [
+        {"a": {"topic": ["chips"]}, "b": {"topic": ["chips"]}},
+        {"a": {"topic": ["chips", "open_source"]}, "b": {"topic": ["chips"]}},
+        {"a": {"topic": []}, "b": {"topic": ["open_source"]}},
+        {"a": {"topic": []}},
+    ]
+    [table] = agreement(SCHEMA, rows, ["x"] * 4, seed=0, replicates=5)["dimensions"]["topic"]["confusion"]
+    assert table["labels"] == ["chips", "open_source"]
+    assert table["counts"] == [[[1, 0], [0, 2]], [[1, 1], [1, 0]]]
+
+
 def test_the_interval_is_that_of_resampled_articles() -> None:
     rows, groups = coded(2, 200)
     found = agreement(SCHEMA, rows, groups, seed=3, replicates=1000)["dimensions"]["stance"]

@@ -6,7 +6,8 @@ import pytest
 
 from newslean.errors import DataError
 from newslean.schema import schema_from_dict
-from train.check import check_labels, render_check
+from train.check import check_labels
+from train.check_report import render_check
 
 SCHEMA = schema_from_dict(
     {
@@ -35,10 +36,10 @@ def disputed(**more: Any) -> dict[str, Any]:
 def check(path: Path, *rows: dict[str, Any], **more: Any) -> dict[str, Any]:
     path /= "x.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return check_labels([path], SCHEMA, seed=0, replicates=30, **more)
+    return check_labels([path], SCHEMA, **more)
 
 
-def test_counts_agreement_and_repeats(tmp_path: Path) -> None:
+def test_counts_and_repeats(tmp_path: Path) -> None:
     result = check(
         tmp_path,
         disputed(),
@@ -51,16 +52,16 @@ def test_counts_agreement_and_repeats(tmp_path: Path) -> None:
     )
     assert (result["rows"], result["skipped"]) == (6, 1)
     seed, user = result["sources"]["seed"], result["sources"]["user"]
-    assert {key: seed[key] for key in ("rows", "articles", "titles", "furniture", "coded_twice", "adjudicated")} == {
-        "rows": 5, "articles": 3, "titles": 1, "furniture": 1, "coded_twice": 5, "adjudicated": 1,
+    expected = {
+        "rows": 5, "articles": 3, "titles": 1, "furniture": 1, "coded_twice": 5, "disputed": 1, "open": 0,
+        "adjudicated": 1,
     }  # fmt: skip
+    assert {key: seed[key] for key in expected} == expected
     assert seed["dimensions"]["topic"] == {
         "rows": 5, "missing": 0, "labels": {"chips": 3, "open_source": 0}, "no_label": 2,
     }  # fmt: skip
     assert user["dimensions"]["topic"]["missing"] == 1
     assert user["splits"] == {"dev": 1}
-    assert [*result["agreement"]] == ["seed"]
-    assert result["agreement"]["seed"]["dimensions"]["stance"]["percent"] == 0.8
     repeats = result["repeats"]
     # "They trail." lacks the topic in one row: that is no other label.
     assert (repeats["same"], repeats["different"]) == (2, 1)
@@ -74,12 +75,10 @@ def test_counts_agreement_and_repeats(tmp_path: Path) -> None:
 def test_the_rendering_names_what_a_person_looks_for(tmp_path: Path) -> None:
     text = render_check(check(tmp_path, disputed(), row("b", 0, "Chips", labels(), labels(), title=True)))
     assert "files 1, rows 2, skipped 0" in text
-    assert "seed: rows 2, articles 2, titles 1, furniture 0, coded twice 2, adjudicated 1" in text
+    assert "seed: rows 2, articles 2, titles 1, furniture 0, coded twice 2, disputed 1, open 0, adjudicated 1" in text
     assert "stance: us_ahead 0, closing 1, none 1; missing in 0 rows" in text
-    assert "50.0 [0.0, 100.0]" in text
-    assert "undefined" in text  # no row has a topic
-    assert "too few articles to trust an interval: 2" in text
-    assert "a (rows) against b (columns)" in text
+    assert "labels agree" in text
+    assert "No CODEBOOK.md" in text
 
 
 @pytest.mark.parametrize(
@@ -144,3 +143,50 @@ def test_an_undisputed_dimension_needs_no_adjudication(tmp_path: Path) -> None:
 def test_order_of_labels_is_no_dispute(tmp_path: Path) -> None:
     a, b = labels("none", "chips", "open_source"), labels("none", "open_source", "chips")
     assert check(tmp_path, row("a", 0, "x", a, b))["rows"] == 1
+
+
+LONG = "The new plant in {} will make twice as many of the chips as the old one did last year."
+
+
+def test_labels_with_few_rows_to_train_on(tmp_path: Path) -> None:
+    rows = [row(f"d{n}", 0, LONG.format(n), labels("none", "chips"), labels("none", "chips")) for n in range(3)]
+    rows[2]["split"] = "dev"
+    rows[1]["labels"] = rows[1]["coders"]["a"] = rows[1]["coders"]["b"] = labels("closing")
+    result = check(tmp_path, *rows, support=2)
+    few = {f"{found['dimension']} {found['label']}": found for found in result["support"]["few"]}
+    assert [*few] == ["topic chips", "topic open_source", "stance us_ahead", "stance closing", "stance none"]
+    assert (few["topic chips"]["rows"], few["topic chips"]["in_all"]) == (1, 2)
+    text = render_check(result)
+    assert "topic chips: 1 rows of 1 articles, and 1 rows set aside" in text
+    assert "stance us_ahead: in no row" in text
+    assert "Every label has 0 rows" in render_check(check(tmp_path, *rows, support=0))
+
+
+def test_texts_that_are_almost_the_same(tmp_path: Path) -> None:
+    almost = LONG.format("Arlen").replace("last year", "last month")
+    rows = [
+        row("a", 0, LONG.format("Arlen"), labels("none", "chips"), labels("none", "chips")),
+        row("a", 1, LONG.format("Arlen") + " So it says.", labels(), labels()),  # the same article
+        row("b", 0, almost, labels("closing"), labels("closing"), split="test"),
+        row("c", 0, "Rain fell on the harbour for most of the week, and the boats stayed in.", labels(), labels()),
+    ]
+    near = check(tmp_path, *rows)["near"]
+    assert (near["pairs"], near["different"], near["set_aside"]) == (1, 1, 1)
+    best = near["first"][0]
+    assert not best["same"]
+    assert {found["doc"] for found in best["rows"]} == {"a", "b"}
+    assert near["threshold"] <= best["similarity"] < 1
+    rows[2]["group"] = "a"  # now every fold keeps them together
+    result = check(tmp_path, *rows)
+    assert result["near"]["pairs"] == 0
+    assert "near" not in check(tmp_path, *rows, near=False)
+    assert LONG.format("Arlen") not in json.dumps(result)
+
+
+def test_the_codebook_beside_the_schema(tmp_path: Path) -> None:
+    (tmp_path / "CODEBOOK.md").write_text("# Topic: `chips`\n\nStance: `closeing` or `none`, see `text`.\n")
+    result = check(tmp_path, row("a", 0, "x", labels(), labels()), folder=tmp_path)
+    text = render_check(result)
+    assert "topic: no word of open_source" in text
+    assert "line 3: `closeing` looks like a label" in text
+    assert "`text`" not in text

@@ -1,0 +1,106 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from newslean.errors import DataError
+from newslean.files import sha256
+from train.journal import JOURNAL, STAGING, finish, is_half_done, read_journal, refuse_half_done, replace_all
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sentences").mkdir()
+    (tmp_path / "schema.toml").write_text("old")
+    (tmp_path / "sentences" / "a.jsonl").write_text("old a")
+    return tmp_path
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {name: sha256(folder / name) for name in ("schema.toml", "sentences/a.jsonl")}
+
+
+def half_done(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop behind the journal, as a kill would."""
+    with monkeypatch.context() as patch:
+        patch.setattr("train.journal.finish", lambda folder: None)
+        replace_all(folder, {"schema.toml": [b"n", b"ew"], "sentences/a.jsonl": [b"new a"]}, before={}, note="--drop x")
+
+
+def test_all_are_replaced_and_nothing_is_left(folder: Path) -> None:
+    (folder / "schema.toml").chmod(0o640)
+    replace_all(folder, {"schema.toml": [b"new"], "sentences/a.jsonl": [b"new a"]}, before=hashes(folder), note="x")
+    assert (folder / "schema.toml").read_text() == "new"
+    assert (folder / "sentences" / "a.jsonl").read_text() == "new a"
+    assert (folder / "schema.toml").stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in folder.iterdir()) == ["schema.toml", "sentences"]
+
+
+def test_a_file_that_changed_meanwhile_stops_all(folder: Path) -> None:
+    before = hashes(folder)
+    (folder / "sentences" / "a.jsonl").write_text("edited")
+    with pytest.raises(DataError, match=r"a.jsonl: expected it unchanged"):
+        replace_all(folder, {"schema.toml": [b"new"]}, before=before, note="x")
+    assert (folder / "schema.toml").read_text() == "old"
+    assert not (folder / STAGING).exists()
+
+
+def test_a_fault_while_writing_stops_all(folder: Path) -> None:
+    def pieces():
+        yield b"ne"
+        raise DataError("row 7 is bad")
+
+    with pytest.raises(DataError, match="row 7"):
+        replace_all(folder, {"schema.toml": [b"new"], "sentences/a.jsonl": pieces()}, before={}, note="x")
+    assert (folder / "schema.toml").read_text() == "old"
+    assert not (folder / STAGING).exists()
+
+
+def test_what_is_half_done_is_refused_and_finished(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_done(folder, monkeypatch)
+    assert is_half_done(folder)
+    for path in (folder, folder / "sentences" / "a.jsonl", folder / "a.jsonl"):
+        with pytest.raises(DataError, match=r"cut short .--drop x.*python -m train labels migrate --labels"):
+            refuse_half_done([path])
+    (folder / "schema.toml").write_bytes((folder / STAGING / "0").read_bytes())  # the first one is in its place
+    (folder / STAGING / "0").unlink()
+    assert finish(folder).note == "--drop x"
+    assert (folder / "schema.toml").read_text() == "new"
+    assert (folder / "sentences" / "a.jsonl").read_text() == "new a"
+    assert not (folder / STAGING).exists()
+    refuse_half_done([folder])
+
+
+def test_a_new_content_that_is_gone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_done(folder, monkeypatch)
+    (folder / STAGING / "1").unlink()
+    with pytest.raises(DataError, match="expected its new content"):
+        finish(folder)
+    assert is_half_done(folder)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"[]", b"{}", b'{"note": 1, "files": 2}', b'{"note": "x", "files": [["../x", "0", ""]]}']
+)
+def test_a_damaged_journal(folder: Path, content: bytes) -> None:
+    (folder / STAGING).mkdir()
+    (folder / STAGING / JOURNAL).write_bytes(content)
+    with pytest.raises(DataError, match="expected the journal of a migration"):
+        read_journal(folder)
+    with pytest.raises(DataError, match="expected the journal"):
+        refuse_half_done([folder])
+
+
+def test_staging_without_a_journal_is_of_no_account(folder: Path) -> None:
+    (folder / STAGING).mkdir()
+    (folder / STAGING / "0").write_text("half")
+    refuse_half_done([folder])
+    replace_all(folder, {"schema.toml": [b"new"]}, before=hashes(folder), note="x")
+    assert (folder / "schema.toml").read_text() == "new"
+    assert not (folder / STAGING).exists()
+
+
+def test_the_journal_names_what_it_does(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_done(folder, monkeypatch)
+    data = json.loads((folder / STAGING / JOURNAL).read_text())
+    assert [row[0] for row in data["files"]] == ["schema.toml", "sentences/a.jsonl"]

@@ -1,0 +1,158 @@
+"""``python -m train labels ...`` and ``evaluate`` with another label set: what is printed, and exit codes."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from train import __main__ as program
+from train.journal import replace_all
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["train", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            program.run()
+        out, err = capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture
+def folder(label_rows: list[dict[str, Any]], label_folder: Path, tmp_path: Path) -> Path:
+    place = tmp_path / "labels"
+    (place / "sentences").mkdir(parents=True)
+    (place / "schema.toml").write_bytes((label_folder / "schema.toml").read_bytes())
+    rows = json.loads(json.dumps(label_rows))
+    for n, row in enumerate(rows):
+        other = row["labels"] | ({"mood": "mixed"} if n == 30 else {})
+        row["coders"] = {"a": row["labels"], "b": other}
+    write(place, rows)
+    return place
+
+
+def write(folder: Path, rows: list[dict[str, Any]]) -> None:
+    (folder / "sentences" / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "sentences" / "a.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_agree(cli: Cli, folder: Path) -> None:
+    code, out, err = cli("labels", "agree", "--labels", folder, "--disputed", "3")
+    assert (code, err) == (0, "")
+    assert "disputed sentences: 1 open, 0 settled" in out
+    assert "a.jsonl:31" in out
+    code, out, _ = cli("labels", "agree", "--labels", folder, "--json", "--coder", "a", "--coder", "b")
+    assert code == 0
+    assert json.loads(out)["sources"]["user"]["coders"] == ["a", "b"]
+    code, out, err = cli("labels", "agree", "--labels", folder, "--coder", "nobody")
+    assert (code, out) == (2, "")
+    assert "expected a coder of these rows (a, b)" in err
+
+
+def test_check_options(cli: Cli, folder: Path) -> None:
+    code, out, _ = cli("labels", "check", "--labels", folder, "--support", "20", "--no-near")
+    assert code == 0
+    assert "Labels with fewer than 20 rows to train on" in out
+    assert "Near-duplicates" not in out
+    code, out, _ = cli("labels", "check", "--labels", folder, "--json")
+    found = json.loads(out)
+    assert found["near"]["threshold"] == 0.8
+    assert found["sources"]["user"]["open"] == 1
+
+
+def test_migrate(cli: Cli, folder: Path) -> None:
+    before = read(folder)
+    options = ["--labels", folder, "--rename", "mood:mixed=both"]
+    code, out, _ = cli("labels", "migrate", *options, "--dry-run")
+    assert code == 0
+    assert "rows would change" in out
+    assert read(folder) == before
+    code, out, _ = cli("labels", "migrate", *options)
+    assert code == 0
+    assert "a.jsonl: 10 of 54 rows changed" in out
+    assert sum(row["labels"].get("mood") == "both" for row in read(folder)) == 9
+    code, _, err = cli("labels", "migrate", *options)
+    assert code == 2
+    assert "found 'mixed'. Was this change made before?" in err
+    code, _, err = cli("labels", "migrate", "--labels", folder)
+    assert code == 2
+    assert "expected --rename, --merge or --drop" in err
+
+
+def test_what_was_cut_short_is_refused_until_it_is_finished(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("train.journal.finish", lambda folder: None)
+        cli("labels", "migrate", "--labels", folder, "--drop", "topic")
+    file = folder / "sentences" / "a.jsonl"
+    for command in (["check"], ["agree"]):
+        code, out, err = cli("labels", *command, "--labels", folder)
+        assert (code, out) == (2, "")
+        assert f"cut short (--drop topic). Finish it with: python -m train labels migrate --labels {folder}" in err
+    assert cli("labels", "adjudicate", file)[0] == 2
+    assert cli("--labels", folder)[0] == 2
+    code, _, err = cli("labels", "migrate", "--labels", folder, "--dry-run")
+    assert (code, "Finish it first" in err) == (2, True)
+    code, out, _ = cli("labels", "migrate", "--labels", folder, "--drop", "topic")
+    assert (code, "finished what was cut short: --drop topic" in out) == (0, True)
+    assert all("topic" not in row["labels"] for row in read(folder))
+    assert cli("labels", "check", "--labels", folder)[0] == 0
+
+
+def test_other_changes_follow_what_was_cut_short(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("train.journal.finish", lambda folder: None)
+        replace_all(folder, {"schema.toml": [(folder / "schema.toml").read_bytes()]}, before={}, note="--drop x")
+    code, out, _ = cli("labels", "migrate", "--labels", folder, "--rename", "mood:mixed=both")
+    assert code == 0
+    assert "finished what was cut short: --drop x" in out
+    assert "both" in (folder / "schema.toml").read_text()
+
+
+def test_an_old_model_scores_the_dimensions_that_it_knows(cli: Cli, folder: Path, trained: SimpleNamespace) -> None:
+    schema = folder / "schema.toml"
+    frame = '\n[[dimensions]]\nname = "frame"\nkind = "single"\nlabels = ["race", "other"]\nneutral = "other"\n'
+    schema.write_text(schema.read_text() + frame)
+    rows = [row | {"labels": row["labels"] | {"frame": "race"}} for row in read(folder)]
+    write(folder, rows)
+    on = folder / "sentences" / "a.jsonl"
+    code, out, err = cli("evaluate", "--on", on, "--model", trained.baseline, "--model", trained.path)
+    assert code == 0
+    assert "frame: left out;" in err
+    assert "does not know it" in err
+    assert "## mood" in out
+    assert "## frame" not in out
+    moved = folder.parent / "moved.jsonl"
+    on.rename(moved)
+    code, _, err = cli("evaluate", "--on", moved, "--model", trained.baseline)
+    assert code == 2
+    assert "name the files' own with --schema" in err
+    assert cli("evaluate", "--on", moved, "--model", trained.baseline, "--schema", schema)[0] == 0
+
+
+def test_an_old_model_never_predicts_a_label_that_it_does_not_know(
+    cli: Cli, folder: Path, trained: SimpleNamespace, tmp_path: Path
+) -> None:
+    cli("labels", "migrate", "--labels", folder, "--rename", "mood:mixed=both")
+    on = folder / "sentences" / "a.jsonl"
+    code, _, err = cli("evaluate", "--on", on, "--model", trained.baseline, "--out", tmp_path / "out")
+    assert code == 0
+    assert "does not know both: counted as never predicted" in err
+    assert "knows mixed" in err
+    mood = json.loads((tmp_path / "out" / "report.json").read_text())["dimensions"]["mood"]
+    [model] = mood["models"].values()
+    assert mood["labels"] == ["rise", "fall", "both", "flat", "mixed"]
+    assert (model["labels"]["both"]["predicted"], model["labels"]["both"]["recall"]) == (0, 0)

@@ -1,0 +1,216 @@
+"""Changes of a label set, and what they do to a schema and to a row.
+
+Knows the schema and the row format; knows no file.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from newslean.errors import DataError
+from newslean.schema import Schema, schema_from_dict
+from train.agreement import ADJUDICATED
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change.
+
+    Attributes
+    ----------
+    option : {"rename", "merge", "drop"}
+        What was asked for.
+    dimension : str
+        Which dimension it is about.
+    old : tuple of str
+        Labels that go; none where the dimension itself is renamed or dropped.
+    new : str or None
+        What they become; None where they are dropped.
+    """
+
+    option: Literal["rename", "merge", "drop"]
+    dimension: str
+    old: tuple[str, ...] = ()
+    new: str | None = None
+
+    def __str__(self) -> str:
+        labels = f":{','.join(self.old)}" if self.old else ""
+        return f"--{self.option} {self.dimension}{labels}" + (f"={self.new}" if self.new is not None else "")
+
+
+def read_change(option: Literal["rename", "merge", "drop"], value: str) -> Change:
+    """Read a change as an option gives it.
+
+    ``rename``: ``DIMENSION=NEW`` or ``DIMENSION:LABEL=NEW``; ``merge``: ``DIMENSION:A,B=NEW``; ``drop``:
+    ``DIMENSION``, ``DIMENSION:LABEL`` or, where its rows get another label, ``DIMENSION:LABEL=OTHER``.
+
+    Raises
+    ------
+    DataError
+        If it is none of these.
+    """
+    left, equals, new = value.partition("=")
+    dimension, colon, labels = left.partition(":")
+    old = tuple(dict.fromkeys(label.strip() for label in labels.split(","))) if option == "merge" else (labels.strip(),)
+    change = Change(option, dimension.strip(), old if colon else (), new.strip() if equals else None)
+    form = {
+        "rename": "DIMENSION:LABEL=NEW or DIMENSION=NEW",
+        "merge": "DIMENSION:A,B=NEW",
+        "drop": "DIMENSION:LABEL, DIMENSION:LABEL=OTHER or DIMENSION",
+    }[option]
+    whole = all([change.dimension, *change.old]) and change.new != ""
+    fits = {
+        "rename": change.new is not None,
+        "merge": change.new is not None and len(change.old) > 1,
+        "drop": bool(change.old) or change.new is None,
+    }[option]
+    if not whole or not fits:
+        raise DataError(f"--{option} {value}: expected {form}; found {value!r}.")
+    return change
+
+
+def change_schema(schema: Schema, changes: Iterable[Change]) -> Schema:
+    """Give the schema after changes, one after the other.
+
+    Raises
+    ------
+    DataError
+        If a change names what is not there, or what is left is no schema.
+    """
+    for change in changes:
+        _refuse(schema, change)
+        data = schema.to_dict()
+        if change.old:
+            data["dimensions"] = [
+                _changed_row(row, change) if row["name"] == change.dimension else row for row in data["dimensions"]
+            ]
+        elif change.new is None:
+            data["dimensions"] = [row for row in data["dimensions"] if row["name"] != change.dimension]
+        else:
+            for row in data["dimensions"]:
+                row["name"] = change.new if row["name"] == change.dimension else row["name"]
+        schema = schema_from_dict(data, where=str(change))
+    return schema
+
+
+def _refuse(schema: Schema, change: Change) -> None:
+    """Refuse a change that names what is not there, or would lose what the names tell apart."""
+    if change.dimension not in schema.names:
+        raise DataError(f"{change}: expected a dimension ({', '.join(schema.names)}); found {change.dimension!r}.")
+    d = schema[change.dimension]
+    known = f"expected labels of {d.name} ({', '.join(d.labels)})"
+    for label in change.old:
+        if label not in d.labels:
+            raise DataError(f"{change}: {known}; found {label!r}. Was this change made before?")
+    if change.option == "rename" and change.old and change.new in d.labels:
+        raise DataError(f"{change}: expected a new word; found a label that is there. Merge them with --merge.")
+    if not change.old and change.new in schema.names:
+        raise DataError(f"{change}: expected a new name; found a dimension that is there.")
+    others = {*d.labels} - {*change.old}
+    if change.option == "drop" and change.old and change.new is not None and change.new not in others:
+        raise DataError(f"{change}: {known} for its rows to get; found {change.new!r}.")
+    if change.option == "merge" and change.new in others:
+        raise DataError(f"{change}: expected {change.new!r} among the labels to merge; it is a label that is there.")
+    if change.new is None and d.neutral in change.old:
+        raise DataError(
+            f"{change}: expected a label to drop; found the neutral one, which every 'single' dimension needs. "
+            f"Rename it, or merge it with another."
+        )
+
+
+def _changed_row(row: dict[str, Any], change: Change) -> dict[str, Any]:
+    """Change the labels of one dimension, as `Schema.to_dict` gives it."""
+    row = dict(row)
+    row["labels"] = changed_value(row["labels"], change)
+    if "neutral" in row:
+        row["neutral"] = changed_value(row["neutral"], change)
+    pairs = [changed_value(pair, change) for pair in row.pop("opposites", [])]
+    pairs = [pair for n, pair in enumerate(pairs) if len(pair) == 2 and pair not in pairs[:n]]
+    return row | ({"opposites": pairs} if pairs else {})
+
+
+def changed_value(value: Any, change: Change, *, multi: bool = True) -> Any:
+    """Change labels: one, a list of them, or scores by label; None where nothing is left of one label."""
+    if isinstance(value, list):
+        kept = [change.new if label in change.old else label for label in value]
+        return list(dict.fromkeys(label for label in kept if label is not None))
+    if not isinstance(value, Mapping):
+        return change.new if value in change.old else value
+    scores: dict[str, Any] = {}
+    for label, score in value.items():
+        name = change.new if label in change.old else label
+        if name is None:
+            continue
+        if name in scores and isinstance(score, int | float):  # two labels that are one now
+            score = max(scores[name], score) if multi else scores[name] + score
+        scores[name] = score
+    return scores
+
+
+def change_row(row: dict[str, Any], change: Change, *, multi: bool) -> dict[str, Any]:
+    """Change one row of a label file: its labels, its coders' and, where it has any, predictions.
+
+    Where a dropped label was a row's answer, the row no longer has that dimension, nor have its coders: what is left
+    of them would claim an agreement that there was not. Where labels that coders disputed are one now, the dispute is
+    settled, and the row has what they say.
+    """
+    changed = dict(row)
+    if "labels" in row:
+        changed["labels"] = _labels(row["labels"], change, multi=multi)
+    if "coders" in row:
+        changed["coders"] = {name: _labels(labels, change, multi=multi) for name, labels in row["coders"].items()}
+    if "predictions" in row:
+        changed["predictions"] = _predictions(row["predictions"], change, multi=multi)
+    if change.old and row.get("coders"):
+        _settle(row["coders"], changed, change.dimension)
+    if changed.get("coders", {}).get(ADJUDICATED) == {}:
+        changed["coders"] = {name: labels for name, labels in changed["coders"].items() if name != ADJUDICATED}
+    return changed
+
+
+def _labels(labels: Mapping[str, Any], change: Change, *, multi: bool) -> dict[str, Any]:
+    """Change labels (or scores) by dimension."""
+    result = {}
+    for name, value in labels.items():
+        if name != change.dimension:
+            result[name] = value
+        elif change.old:
+            found = changed_value(value, change, multi=multi)
+            if found is not None:
+                result[name] = found
+        elif change.new is not None:
+            result[change.new] = value
+    return result
+
+
+def _predictions(value: Any, change: Change, *, multi: bool) -> Any:
+    """Change labels and scores wherever they stand: by model, by dimension or in a list."""
+    if isinstance(value, list):
+        return [_predictions(item, change, multi=multi) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if change.dimension in value:
+        return _labels(value, change, multi=multi)
+    return {name: _predictions(item, change, multi=multi) for name, item in value.items()}
+
+
+def _settle(before: Mapping[str, Any], row: dict[str, Any], name: str) -> None:
+    """Keep a row's labels in step with its coders after labels were dropped or became one."""
+    coders, labels = row["coders"], row["labels"]
+    if name in labels:
+        return
+    lost = any(name in found and name not in coders[coder] for coder, found in before.items())
+    said = [found[name] for coder, found in before.items() if coder != ADJUDICATED and name in found]
+    left = [found[name] for coder, found in coders.items() if coder != ADJUDICATED and name in found]
+    if lost:
+        row["coders"] = {
+            coder: {key: value for key, value in found.items() if key != name} for coder, found in coders.items()
+        }
+    elif differ(said) and not differ(left):
+        row["labels"] = labels | {name: left[0]}
+
+
+def differ(values: Sequence[Any]) -> bool:
+    """Say whether coders gave different labels; the order in a list is no difference."""
+    plain = [sorted(value) if isinstance(value, list) else value for value in values]
+    return any(value != plain[0] for value in plain)

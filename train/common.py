@@ -1,0 +1,76 @@
+"""What labels and models that were made for different label sets have in common.
+
+Knows schemas and predictions; loads no model and measures nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from newslean.errors import DataError
+from newslean.schema import Dimension, Schema
+from train.measure import Predictions
+
+
+def common_schema(labels: Schema, models: Mapping[str, Schema]) -> tuple[Schema, list[str]]:
+    """Give the dimensions that can be scored, and say what is left out.
+
+    A dimension is scored that the label set and all models have, of one kind. It has the labels of both: one that a
+    model does not know it never predicts, one that the label set has not is wrong wherever a model predicts it.
+
+    Parameters
+    ----------
+    labels : Schema
+        Of the label files.
+    models : mapping
+        Name of each model to its schema.
+
+    Returns
+    -------
+    (schema, notes)
+        Notes are sentences for a person.
+
+    Raises
+    ------
+    DataError
+        If there is no such dimension.
+    """
+    kept, notes = [], []
+    for d in labels.dimensions:
+        without = [name for name, schema in models.items() if d.name not in schema.names]
+        other = [name for name, s in models.items() if d.name in s.names and s[d.name].kind != d.kind]
+        if without or other:
+            why = [f"{', '.join(without)} does not know it"] if without else []
+            why += [f"{', '.join(other)} knows it as another kind than {d.kind}"] if other else []
+            notes.append(f"{d.name}: left out; {' and '.join(why)}.")
+            continue
+        extra: dict[str, None] = {}
+        for name, schema in models.items():
+            known = schema[d.name].labels
+            if missing := [label for label in d.labels if label not in known]:
+                notes.append(f"{d.name}: {name} does not know {', '.join(missing)}: counted as never predicted.")
+            if more := [label for label in known if label not in d.labels]:
+                notes.append(
+                    f"{d.name}: {name} knows {', '.join(more)}, which the label set has not: wrong wherever predicted."
+                )
+                extra |= dict.fromkeys(more)
+        kept.append(replace(d, labels=(*d.labels, *extra)) if extra else d)
+    for name, schema in models.items():
+        if unlabelled := [found for found in schema.names if found not in labels.names]:
+            notes.append(f"{', '.join(unlabelled)}: left out; {name} knows it, the label set has not.")
+    if not kept:
+        raise DataError(
+            f"--model: expected a dimension of the labels ({', '.join(labels.names)}) that all models know; "
+            "found none. Score with a model that was trained on this label set."
+        )
+    return Schema(tuple(kept), labels.sides), notes
+
+
+def fit_predictions(found: Predictions, schema: Schema) -> Predictions:
+    """Bring a model's answers to the dimensions of `common_schema`; labels that it does not know get probability 0."""
+    labels = [{d.name: row[d.name] for d in schema.dimensions} for row in found.labels]
+    scores = [{d.name: _all_labels(d, row[d.name]) for d in schema.dimensions} for row in found.scores]
+    return Predictions(found.name, labels, scores)
+
+
+def _all_labels(d: Dimension, scores: Mapping[str, float]) -> dict[str, float]:
+    return {label: scores.get(label, 0.0) for label in d.labels}

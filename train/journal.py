@@ -1,0 +1,153 @@
+"""Several files of a labels folder replaced as one.
+
+Knows paths, bytes and a journal beside them; knows nothing of what stands in
+the files. New contents are written beside the old ones first. The journal is
+the turning point: without it the old files hold, with it the new ones do, and
+`finish` brings them to their places, as often as it takes.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from newslean.errors import DataError
+from newslean.files import open_replacement, sha256, sync_folder, write_file
+
+STAGING = ".migration"
+"""Folder in a labels folder that holds the new contents until they are in place."""
+
+JOURNAL = "journal.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What was to be replaced: ``files`` are (path in the folder, name of the new content, its SHA-256)."""
+
+    note: str
+    files: tuple[tuple[str, str, str], ...]
+
+
+def refuse_half_done(paths: Sequence[str | Path]) -> None:
+    """Refuse to read labels while only some of their files may be new.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        Labels folders, or label files in them.
+
+    Raises
+    ------
+    DataError
+        That says how to finish what was begun.
+    """
+    for path in map(Path, paths):
+        for folder in (path, path.parent, path.parent.parent):
+            if (folder / STAGING / JOURNAL).is_file():
+                raise DataError(
+                    f"{folder}: expected whole label files; found a migration that was cut short "
+                    f"({read_journal(folder).note}). Finish it with: python -m train labels migrate --labels {folder}"
+                )
+
+
+def is_half_done(folder: str | Path) -> bool:
+    """Say whether a replacement was begun in this folder and is not finished."""
+    return Path(folder, STAGING, JOURNAL).is_file()
+
+
+def read_journal(folder: str | Path) -> Journal:
+    """Read the journal of a replacement that is not finished.
+
+    Raises
+    ------
+    DataError
+        If it is no journal: it was then edited or damaged after it was written.
+    """
+    path = Path(folder, STAGING, JOURNAL)
+    try:
+        data = json.loads(path.read_bytes())
+        files = tuple((str(target), str(name), str(digest)) for target, name, digest in data["files"])
+        if any(PurePosixPath(part).is_absolute() or ".." in Path(part).parts for row in files for part in row[:2]):
+            raise ValueError("a path that leads out of the folder")
+        return Journal(str(data["note"]), files)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(
+            f"{path}: expected the journal of a migration; found {error}. Restore the folder from a copy."
+        ) from None
+
+
+def replace_all(
+    folder: str | Path, contents: Mapping[str, Iterable[bytes]], *, before: Mapping[str, str], note: str
+) -> None:
+    """Replace files of a folder, all or none.
+
+    Parameters
+    ----------
+    contents : mapping
+        Path in the folder to its new content, in pieces.
+    before : mapping
+        Path in the folder to the SHA-256 that the old file must still have when all new contents are written.
+    note : str
+        What is done, for who finds it half done.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be written, or was changed meanwhile; nothing is then replaced.
+    """
+    folder = Path(folder)
+    staging = folder / STAGING
+    files = []
+    try:
+        shutil.rmtree(staging, ignore_errors=True)  # left by a run that was cut short before its journal stood
+        staging.mkdir()
+        for number, (target, pieces) in enumerate(contents.items()):
+            with open_replacement(staging / str(number)) as file:
+                file.writelines(pieces)
+            shutil.copymode(folder / target, staging / str(number))
+            files.append((target, str(number), sha256(staging / str(number))))
+        for target, digest in before.items():
+            if sha256(folder / target) != digest:
+                raise DataError(f"{folder / target}: expected it unchanged while it was read; found it changed. Retry.")
+        sync_folder(folder)
+        write_file(staging / JOURNAL, json.dumps({"note": note, "files": files}) + "\n")
+    except BaseException as error:
+        if not (staging / JOURNAL).is_file():
+            shutil.rmtree(staging, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise DataError(f"{folder}: expected to write there; {error.strerror}. Nothing was changed.") from None
+        raise
+    finish(folder)
+
+
+def finish(folder: str | Path) -> Journal:
+    """Bring the new contents that a journal names to their places; what is there already stays.
+
+    Raises
+    ------
+    DataError
+        If a new content is gone, or the system refuses; the journal then stays.
+    """
+    folder = Path(folder)
+    staging, journal = folder / STAGING, read_journal(folder)
+    try:
+        for target, name, digest in journal.files:
+            if (staging / name).is_file():
+                os.replace(staging / name, folder / target)
+            elif not (folder / target).is_file() or sha256(folder / target) != digest:
+                raise DataError(
+                    f"{folder / target}: expected its new content in {staging / name}; found none. "
+                    "Restore the folder from a copy."
+                )
+        for parent in {(folder / target).parent for target, _, _ in journal.files}:
+            sync_folder(parent)
+        (staging / JOURNAL).unlink()
+        sync_folder(staging)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: expected to replace its files; {error.strerror}. Mend that and run again."
+        ) from None
+    shutil.rmtree(staging, ignore_errors=True)
+    return journal

@@ -1,0 +1,110 @@
+"""Labels that are likely wrong, by confident learning on out-of-fold probabilities.
+
+Knows examples, the TF-IDF baseline and cleanlab (Northcutt, Jiang and Chuang
+2021, "Confident Learning"); changes nothing. No sentence is judged by a model
+that has seen its article.
+"""
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newslean.errors import DataError
+from newslean.manifest import Calibration
+from newslean.schema import Dimension, Schema
+from newslean.tagger import probabilities
+from train.calibrate import calibrate, one_hot
+from train.labels import Example
+from train.params import BaselineParams
+
+Array = NDArray[Any]
+
+
+def find_label_errors(
+    examples: Sequence[Example], schema: Schema, params: BaselineParams, *, seed: int, folds: int = 5
+) -> dict[str, list[dict[str, Any]]]:
+    """Find rows whose labels a baseline doubts.
+
+    Returns
+    -------
+    dict
+        Dimension to ``[{"row", "given", "suggested", "score"}]``, the worst first: ``score`` is the probability of
+        what is given (of ``multi`` labels, of the one that is doubted most).
+
+    Raises
+    ------
+    DataError
+        If cleanlab is not installed, or there are too few articles to hold one out.
+    """
+    find = _cleanlab()
+    from train.baseline import cross_fit
+    from train.folds import assign_folds
+
+    try:
+        assigned = assign_folds(examples, folds=folds, seed=seed)
+    except ValueError as fault:
+        raise DataError(f"--errors: {fault}. Add rows of other articles.") from None
+    logits = cross_fit(examples, assigned, schema, params, seed=seed)
+    # Only the temperatures: they make scores of any classifier probabilities.
+    temperature = calibrate(logits, [e.labels for e in examples], schema).temperature
+    scores = probabilities(logits, schema, Calibration(temperature=temperature))
+    found = {}
+    for d in schema.dimensions:
+        rows = [n for n, e in enumerate(examples) if d.name in e.labels]
+        gold = one_hot(d, [examples[n].labels[d.name] for n in rows])
+        errors = (_multi_errors if d.multi else _single_errors)(d, gold, scores[d.name][rows].astype(float), find)
+        for error in errors:
+            error["row"] = rows[error["row"]]
+        found[d.name] = sorted(errors, key=lambda error: (error["score"], error["row"]))
+    return found
+
+
+def _cleanlab() -> Any:
+    try:
+        return importlib.import_module("cleanlab.filter").find_label_issues
+    except ImportError as error:
+        raise DataError(
+            f"--errors: expected the package cleanlab; {error}. Install it: python -m pip install '.[labels]'"
+        ) from None
+
+
+def _issues(find: Any, labels: Array, scores: Array) -> list[int]:
+    """Numbers of the rows that cleanlab doubts; classes that no row has are left out, as it wants each to have one."""
+    classes, dense = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        return []
+    kept = np.maximum(scores[:, classes], 1e-12)
+    kept /= kept.sum(axis=1, keepdims=True)
+    return [int(n) for n in find(dense, kept, return_indices_ranked_by="self_confidence", n_jobs=1)]
+
+
+def _single_errors(d: Dimension, gold: Array, scores: Array, find: Any) -> list[dict[str, Any]]:
+    labels = gold.argmax(axis=1)
+    return [
+        {
+            "row": n,
+            "given": d.labels[labels[n]],
+            "suggested": d.labels[scores[n].argmax()],
+            "score": float(scores[n, labels[n]]),
+        }
+        for n in _issues(find, labels, scores)
+        if scores[n].argmax() != labels[n]
+    ]
+
+
+def _multi_errors(d: Dimension, gold: Array, scores: Array, find: Any) -> list[dict[str, Any]]:
+    """Judge each label by itself; a row with several doubtful labels is one error."""
+    doubted: dict[int, set[int]] = {}
+    for k in range(len(d.labels)):
+        for n in _issues(find, gold[:, k].astype(int), np.stack([1 - scores[:, k], scores[:, k]], axis=1)):
+            doubted.setdefault(n, set()).add(k)
+    errors = []
+    for n, columns in doubted.items():
+        given = [label for label, has in zip(d.labels, gold[n], strict=True) if has]
+        better = [label for k, label in enumerate(d.labels) if gold[n, k] != (k in columns)]
+        score = min(float(scores[n, k] if gold[n, k] else 1 - scores[n, k]) for k in columns)
+        errors.append({"row": n, "given": given, "suggested": better, "score": score})
+    return errors
