@@ -57,6 +57,8 @@ class Manifest:
     mix : dict
         Dimension to the share of the fine-tuned model's logits; those of the baseline in the same folder take the
         rest. Empty: there is no baseline.
+    params : dict
+        Hyperparameters by kind of model, as trained with; for people to compare.
     """
 
     kind: str
@@ -73,6 +75,7 @@ class Manifest:
     code_version: str = ""
     seed: int = 0
     metrics: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     optional_files: dict[str, str] = field(default_factory=dict)
 
@@ -99,7 +102,10 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
         "temperature": calibration.temperature,
         "thresholds": calibration.thresholds,
         "min_confidence": calibration.min_confidence,
-        **{key: getattr(manifest, key) for key in ("splitter", "base", "data", "code_version", "seed", "metrics")},
+        **{
+            key: getattr(manifest, key)
+            for key in ("splitter", "base", "data", "code_version", "seed", "metrics", "params")
+        },
         "files": {name: sha256(Path(folder, name)) for name in manifest.files},
         "optional_files": {name: sha256(Path(folder, name)) for name in manifest.optional_files},
     }
@@ -170,6 +176,7 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
             code_version=str(data.get("code_version", "")),
             seed=int(data.get("seed", 0)),
             metrics=data.get("metrics", {}),
+            params=data.get("params", {}),
             files={name: str(digest) for name, digest in data["files"].items()},
             optional_files={name: str(digest) for name, digest in data.get("optional_files", {}).items()},
         )

@@ -14,7 +14,7 @@ import pytest
 from newslean.errors import DataError, ModelError
 from newslean.manifest import read_manifest
 from newslean.tagger import Tagger
-from train import promotion
+from train import folders
 from train.promotion import BEGIN, END, promote_model, update_readme
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -56,6 +56,7 @@ def test_the_float_graph_stays_behind(trained: SimpleNamespace, tmp_path: Path):
         "manifest.json",
         "model.onnx",
         "tokenizer.json",
+        "out_of_fold.npz",
         "vocabulary.json",
         "weights.safetensors",
         "README.md",
@@ -74,7 +75,7 @@ def test_a_damaged_model_does_not_take_the_place(two: list[Path], tmp_path: Path
 
 
 def test_without_the_systems_swap(two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(promotion, "_exchange", lambda left, right: False)
+    monkeypatch.setattr(folders, "exchange", lambda left, right: False)
     current = tmp_path / "models" / "current"
     current.parent.mkdir()
     for source in two:
