@@ -103,11 +103,11 @@ def rollback(models: Path, version: str | None, reason: str) -> None:
 
 
 def _promote(models: Path, version: str, event: str, reason: str) -> None:
-    from train.promotion import CURRENT, promote
+    from train.promotion import CURRENT, current_name, promote
     from train.versions import find_model
 
     path = find_model(models, version)
-    if path.name == CURRENT:
+    if path.name in (CURRENT, current_name(models)):
         raise DataError(f"{version}: expected another version than the current one; it is current already.")
     promote(models, path.name, event=event, reason=reason, readme=readme_of(models))
     click.echo(models / CURRENT)

@@ -156,7 +156,7 @@ def read_record(folder: Path, schema: Schema) -> Record | None:
                 _, model, name = key.split("/", 2)
                 logits.setdefault(model, {})[name] = values.astype(np.float32)
         plain = {key: arrays[key] for key in ("rows", "texts", "gold", "own", "seen", "groups")}
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, KeyError, BadZipFile) as error:
         raise ModelError(
             f"{path}: expected the answers of this model; found {error}. Remove the file, or restore the model folder."
         ) from None

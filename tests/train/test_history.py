@@ -1,5 +1,4 @@
 import json
-import random
 import signal
 import subprocess
 import sys
@@ -78,17 +77,21 @@ def test_faults_of_the_file(tmp_path: Path):
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path):
     path = tmp_path / "history.jsonl"
     append_history(path, {"n": 1})
-    found = subprocess.run([sys.executable, "-c", FULL, str(path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert "DataError" in found.stderr
     assert path.read_bytes() == b'{"n": 1}\n'
 
 
 def test_kills_leave_whole_entries(tmp_path: Path):
     path, count = tmp_path / "history.jsonl", 0
-    for _ in range(4):
-        process = subprocess.Popen([sys.executable, "-c", APPEND, str(path), str(count)], cwd=ROOT, stdout=subprocess.PIPE)
+    for delay in (0.004, 0.011, 0.023, 0.05):
+        process = subprocess.Popen(
+            [sys.executable, "-c", APPEND, str(path), str(count)], cwd=ROOT, stdout=subprocess.PIPE
+        )
         process.stdout.readline()
-        time.sleep(random.uniform(0.005, 0.05))
+        time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         entries = read_history(path)
