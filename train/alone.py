@@ -5,16 +5,13 @@ Knows a run; a later full training takes its folds up.
 
 from pathlib import Path
 
-import numpy as np
-from joblib import Parallel, cpu_count, delayed
-from joblib.externals.loky import get_reusable_executor
-
 from newslean.baseline import Baseline
 from newslean.manifest import Calibration
 from newslean.tagger import Logits, Tagger
 from train.arrays import read_arrays, write_arrays
 from train.assess import evaluate_held_out, evaluate_oof
 from train.baseline import cross_fit, fit_baseline
+from train.folded import fit_all
 from train.publish import Report, new_manifest, publish_baseline
 from train.run import Run
 
@@ -53,32 +50,11 @@ def make_baseline(run: Run, logits: Logits, baseline: Baseline) -> tuple[Path, R
 
 def _fit_all(run: Run) -> tuple[Logits, Baseline]:
     """Fit the folds, unless they are there, and the final baseline, side by side."""
-    everything = [*run.examples, *run.first]
-
-    def final() -> Baseline:
-        return fit_baseline(everything, run.schema, run.baseline, seed=run.seed)
-
     path = run.fits("baseline") / "folds.npz"
     if path.exists():
-        return read_arrays(path), final()
-    folds = np.array(run.assigned)
-    run.say(f"baseline: {folds.max() + 1} folds and the final fit")
-
-    def score(fold: int) -> Logits:  # as `train.baseline.cross_fit` does
-        training = [*(e for e, k in zip(run.examples, folds, strict=True) if k != fold), *run.first]
-        texts = [e.text for e, k in zip(run.examples, folds, strict=True) if k == fold]
-        fitted = fit_baseline(training, run.schema, run.baseline, seed=run.seed)
-        return fitted.logits(texts, [""] * len(texts))
-
-    tasks = [delayed(final)(), *(delayed(score)(fold) for fold in range(int(folds.max()) + 1))]
-    try:
-        baseline, *parts = Parallel(n_jobs=min(cpu_count(), len(tasks)))(tasks)
-    finally:  # idle workers would outlive a run that is killed later, and hold its output open
-        get_reusable_executor().shutdown(wait=True)
-    logits = {d.name: np.zeros((len(folds), len(d.labels)), np.float32) for d in run.schema.dimensions}
-    for fold, part in enumerate(parts):
-        for name, values in part.items():
-            logits[name][folds == fold] = values
+        return read_arrays(path), fit_baseline([*run.examples, *run.first], run.schema, run.baseline, seed=run.seed)
+    run.say(f"baseline: {max(run.assigned) + 1} folds and the final fit")
+    logits, baseline = fit_all(run.examples, run.assigned, run.schema, run.baseline, also=run.first, seed=run.seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_arrays(path, logits)
     return logits, baseline
