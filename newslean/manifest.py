@@ -64,6 +64,8 @@ class Manifest:
     gate : dict
         Numbers of the relevance gate (see `newslean.gate`): ``own``, ``article``, ``intercept``, ``threshold``, and
         ``lost``, the share of labelled sentences that it skipped out of fold. Empty: there is none.
+    params : dict
+        Hyperparameters by kind of model, as trained with; for people to compare.
     """
 
     kind: str
@@ -81,6 +83,7 @@ class Manifest:
     code_version: str = ""
     seed: int = 0
     metrics: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     optional_files: dict[str, str] = field(default_factory=dict)
 
@@ -108,7 +111,10 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
         "temperature": calibration.temperature,
         "thresholds": calibration.thresholds,
         "min_confidence": calibration.min_confidence,
-        **{key: getattr(manifest, key) for key in ("splitter", "base", "data", "code_version", "seed", "metrics")},
+        **{
+            key: getattr(manifest, key)
+            for key in ("splitter", "base", "data", "code_version", "seed", "metrics", "params")
+        },
         "files": {name: sha256(Path(folder, name)) for name in manifest.files},
         "optional_files": {
             name: known if known and not Path(folder, name).exists() else sha256(Path(folder, name))
@@ -183,6 +189,7 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
             code_version=str(data.get("code_version", "")),
             seed=int(data.get("seed", 0)),
             metrics=data.get("metrics", {}),
+            params=data.get("params", {}),
             files={name: str(digest) for name, digest in data["files"].items()},
             optional_files={name: str(digest) for name, digest in data.get("optional_files", {}).items()},
         )

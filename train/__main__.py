@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from newslean.errors import NewsleanError
-from train import commands
-from train.options import ROOT, data_options, find_grammar, quiet_libraries, read_labels
+from train import commands, model_commands
+from train.options import ROOT, data_options, find_grammar, quiet_libraries, read_labels, readme_of
 
 
 @click.group(invoke_without_command=True)
@@ -26,60 +26,90 @@ from train.options import ROOT, data_options, find_grammar, quiet_libraries, rea
     metavar="[PATTERN=]SHARE",
     help="Of articles, or of those so named, to train the transformer on; may be given again.",
 )
-@click.option("--promote/--no-promote", default=True, show_default=True, help="Make it models/current.")
+@click.option(
+    "--test",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Label files to compare the new model with the current one on; never trained on, nor their articles.",
+)
+@click.option("--only", type=click.Choice(["baseline"]), help="Train the baseline alone, in about a minute.")
+@click.option(
+    "--start",
+    type=click.Choice(["scratch", "current", "auto"]),
+    default="scratch",
+    show_default=True,
+    help="Train all anew, or the current model's network further on what it has not learnt: minutes for 50 rows. auto "
+    "keeps such an update if it is not worse than the current model, and trains anew if it is or cannot be had.",
+)
+@click.option(
+    "--promote",
+    type=click.Choice(["auto", "never", "force"]),
+    default="auto",
+    show_default=True,
+    help="Whether the new model becomes models/current; auto: if it is not worse, see above.",
+)
+@click.option("--no-promote", is_flag=True, help="The same as --promote never.")
+@click.option("--curve/--no-curve", default=True, show_default=True, help="Draw the learning curve afterwards.")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
     """Train on the labels: folds, calibration, export, evaluation, a new model folder.
 
     Run again after a kill, it goes on where it was.
+
+    The new model is compared with models/current: out of fold, on rows that neither learnt, and on rows set aside (by
+    "split" in their file, or with --test). It is worse if the macro-F1 of a dimension or the F1 of a label falls and
+    the whole 95 % interval of the difference (paired bootstrap over articles) lies below 0; it then does not become
+    models/current, nor does one that nothing can be compared on or that lacks a dimension of the current one. The first
+    model always does. All is kept in models/history.jsonl.
     """
     if context.invoked_subcommand is None:
         _train(**options)
     elif given := [n for n in options if context.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE]:
-        names = ", ".join(f"--{name}" for name in given)
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise click.UsageError(f"{names}: expected behind {context.invoked_subcommand}; found before it.")
 
 
-def _train(
-    *,
-    labels: Any,
-    schema: Any,
-    texts: Any,
-    seed: int,
-    models: Path,
-    work: Path,
-    params: Any,
-    folds: int,
-    share: Any,
-    promote: bool,
-) -> None:
-    files, label_set = read_labels(labels, schema, texts)
+def _train(*, curve: bool, **options: Any) -> None:
+    from train.options import plain_options, read_test
     from train.params import BaselineParams, FinetuneParams, read_params
-    from train.pipeline import train
-    from train.promotion import promote_model, update_readme
-    from train.run import Run, read_shares
+    from train.retrain import Order, retrain
+    from train.run import Run, leave_out, read_shares
 
-    quiet_libraries()
-    folder = params or Path(__file__).parent / "params"
+    given = dict(options)
+    labels, schema, texts, models = (options.pop(name) for name in ("labels", "schema", "texts", "models"))
+    files, label_set = read_labels(labels, schema, texts)
+    test = read_test(options.pop("test"), label_set, texts)
+    files = leave_out(files, test)
+    if not options["only"]:
+        quiet_libraries()
+    folder = options.pop("params") or Path(__file__).parent / "params"
     run = Run(
         files=files,
         schema=label_set,
         baseline=read_params(BaselineParams, folder / "baseline.toml"),
         finetuned=read_params(FinetuneParams, folder / "finetuned.toml"),
-        seed=seed,
-        folds=folds,
-        work=work,
+        seed=options["seed"],
+        folds=options["folds"],
+        work=options["work"],
         models=models,
         say=lambda line: click.echo(line, err=True),
         progress=sys.stderr.isatty(),
         grammar=find_grammar(labels, schema, label_set),
-        shares=read_shares(share, files.examples),
+        shares=read_shares(options["share"], files.examples),
+        test=test.examples,
     )
-    path, report = train(run)
-    if promote:
-        promote_model(path, models / "current")
-        if models.resolve() == ROOT / "models":
-            update_readme(ROOT / "README.md", report)
+    order = Order(
+        only=options["only"] or "",
+        start=options["start"],
+        promote="never" if options["no_promote"] else options["promote"],
+        options=plain_options(given, test.hashes),
+        readme=readme_of(models),
+    )
+    path = retrain(run, order)
+    if curve:
+        from train.curve import draw_curve
+
+        click.echo(draw_curve(run), err=True)
     click.echo(path)
 
 
@@ -91,6 +121,8 @@ for _command in (
     commands.behaviour,
     commands.gate,
 ):
+    main.add_command(_command)
+for _command in (model_commands.models_group, model_commands.curve):
     main.add_command(_command)
 
 

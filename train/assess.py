@@ -85,11 +85,18 @@ def tag_examples(name: str, tagger: Tagger, examples: Sequence[Example]) -> Pred
     return Predictions(name, labels, scores)
 
 
-def evaluate_oof(run: Run, oof: dict[str, Logits]) -> Report:
-    """Measure out-of-fold answers of each model and of both mixed: all examples, and the seed articles left out."""
+def evaluate_oof(run: Run, oof: dict[str, Logits]) -> tuple[Report, dict[str, Predictions]]:
+    """Measure out-of-fold answers of each model and of both mixed: all examples, and the seed articles left out.
+
+    Returns
+    -------
+    (report, answers)
+        The answers of each model to all examples, by its name.
+    """
     rest = (run.examples, run.assigned, run.schema)
     found = [cross_calibrated(name, logits, *rest) for name, logits in oof.items()]
-    found.append(cross_calibrated("mixed", oof["transformer"], *rest, beside=oof["baseline"]))
+    if "transformer" in oof:
+        found.append(cross_calibrated("mixed", oof["transformer"], *rest, beside=oof["baseline"]))
     report = {}
     for part, source in (("out_of_fold", None), ("seeds", SEED_SOURCE)):
         rows = [n for n, e in enumerate(run.examples) if source in (None, e.source)]
@@ -99,7 +106,7 @@ def evaluate_oof(run: Run, oof: dict[str, Logits]) -> Report:
         chosen = [replace(p, labels=[p.labels[n] for n in rows], scores=[p.scores[n] for n in rows]) for p in found]
         report[part] = evaluate(run.schema, examples, chosen, seed=run.seed)
         write_report(report[part], examples, chosen, run.schema, run.place / part)
-    return report
+    return report, {p.name: p for p in found}
 
 
 def evaluate_held_out(run: Run, taggers: dict[str, Tagger]) -> Report:

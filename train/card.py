@@ -39,6 +39,7 @@ def render_card(
     grammar: bool = False,
     shares: Mapping[str, float] | None = None,
     beside: int = 0,
+    updated: str = "",
 ) -> str:
     """Write the model card as Markdown.
 
@@ -54,6 +55,8 @@ def render_card(
         Pattern to share of the articles, where the encoder was trained on a part.
     beside : int
         Sentences that the baseline in the same folder was fitted on.
+    updated : str
+        Version of the model whose network was trained further; "" for one trained from scratch.
     """
     lines = [f"# {manifest.name} {manifest.version}", ""]
     lines += [
@@ -71,6 +74,12 @@ def render_card(
         "",
     ]
     lines += _trained_lines(examples, params, first=first, grammar=grammar, shares=shares or {}, beside=beside)
+    if updated:
+        lines.append(
+            f"- not from scratch: the network of {updated} was trained further on rows that it had not seen, and on a "
+            "sample of the others. Out of fold, only the new rows are answered by networks so trained; the numbers on "
+            "all others are those of the networks before the update"
+        )
     lines += ["", "Files and their SHA-256 stand in `manifest.json`.", "", "## Measured", ""]
     for part, found in report.items():
         lines += [f"{PARTS.get(part, part)}:", "", readme_table(found), ""]

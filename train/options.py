@@ -3,7 +3,7 @@
 Parses and reads; trains and measures nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,34 @@ def read_labels(labels: Any, schema: Path | None, texts: Any) -> tuple[Any, Any]
     files = read_examples(paths, label_set, texts=texts)
     tell_skipped(files.skipped)
     return files, label_set
+
+
+def read_test(paths: Sequence[Path], schema: Any, texts: Any) -> Any:
+    """Read label files that are only for comparison; none give no rows."""
+    from train.labels import LabelFiles, read_examples
+
+    if not paths:
+        return LabelFiles([], 0, {}, [])
+    files = read_examples(paths, schema, texts=texts)
+    tell_skipped(files.skipped)
+    return files
+
+
+def readme_of(models: Path) -> Path | None:
+    """Name the README whose table follows the models of a folder; None unless it is the repository's own."""
+    return ROOT / "README.md" if models.resolve() == ROOT / "models" else None
+
+
+def plain_options(options: Mapping[str, Any], test: Mapping[str, str]) -> dict[str, Any]:
+    """Give options as the history keeps them: of paths only the name, of test files the hash too."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        return value.name if isinstance(value, Path) else value
+
+    kept = {name: plain(value) for name, value in options.items() if value not in (None, (), False)}
+    return {**kept, **({"test": dict(test)} if test else {})}
 
 
 def find_grammar(labels: Any, schema: Path | None, label_set: Any) -> Any:

@@ -6,23 +6,26 @@ was killed goes on behind the last whole one.
 """
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from newslean.errors import DataError
 from newslean.files import write_file
 from newslean.finetuned import FLOAT_GRAPH
 from newslean.tagger import Logits
 from train import export
+from train.alone import baseline_out_of_fold
 from train.arrays import read_arrays, write_arrays
-from train.baseline import cross_fit
-from train.finetune import enough_epochs, finetune, predict_logits
+from train.finetune import Fit, enough_epochs, finetune, predict_logits
+from train.folders import replace_folder
 from train.folds import hold_out, thin
 from train.labels import Example
+from train.make import make_models
+from train.network import load_base
 from train.params import FinetuneParams
-from train.publish import Report, make_models
+from train.publish import Report
 from train.run import Run
 from train.warm import warm_up
 
@@ -43,30 +46,14 @@ def train(run: Run) -> tuple[Path, Report]:
     DataError
         If there are too few articles to hold one out.
     """
-    if len({e.group for e in run.examples}) < 2:
-        raise DataError(
-            f"labels: expected sentences of at least two articles to train on; found {len(run.examples)} sentences "
-            f"of {len({e.group for e in run.examples})}. Add rows, or name more files with --labels and --texts."
-        )
+    run.check()
     run.place.mkdir(parents=True, exist_ok=True)
     run.say(f"run {run.key}, model {run.version_key[:6]}")
     first = f"{len(run.first):,} authored sentences to learn first, " if run.first else ""
     run.say(f"{first}{len(run.examples):,} sentences to train on, {len(run.held_out):,} set aside")
-    oof = {"baseline": _baseline_out_of_fold(run), "transformer": _transformer_out_of_fold(run)}
+    oof = {"baseline": baseline_out_of_fold(run), "transformer": _transformer_out_of_fold(run)}
     reference = _fit_final(run, epochs=max(1, round(float(oof["transformer"].pop("epochs").mean()))))
     return make_models(run, oof, reference)
-
-
-def _baseline_out_of_fold(run: Run) -> Logits:
-    """Logits of every example from baselines that never saw its article: all folds at once, one a core."""
-    path = run.fits("baseline") / "folds.npz"
-    if not path.exists():
-        run.say(f"baseline: {max(run.assigned) + 1} folds")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_arrays(
-            path, cross_fit(run.examples, run.assigned, run.schema, run.baseline, also=run.first, seed=run.seed)
-        )
-    return read_arrays(path)
 
 
 def _transformer_out_of_fold(run: Run) -> Logits:
@@ -118,20 +105,29 @@ def _fit_final(run: Run, *, epochs: int) -> Logits:
         run.say(f"final fit: {len(training):,} sentences, {epochs} epochs")
         params, mixed = _warm(run)
         params = replace(params, epochs=epochs)
-        fit = finetune(
-            [*training, *mixed],
-            [],
-            run.schema,
-            params,
-            seed=run.seed,
-            folder=run.fits("transformer") / "checkpoints-final",
-            progress=run.progress,
-        )
-        run.staging.mkdir(exist_ok=True)
-        partial = run.staging / f"{FLOAT_GRAPH}.part"
-        reference = predict_logits(fit, run.examples, run.schema, params)
-        export.export_onnx(fit.network, partial)
-        os.replace(partial, run.staging / FLOAT_GRAPH)
-        write_file(run.staging / "tokenizer.json", fit.tokenizer.to_str())
-        write_arrays(done, reference)
+        folder = run.fits("transformer") / "checkpoints-final"
+        rows = [*training, *mixed]
+        fit = finetune(rows, [], run.schema, params, seed=run.seed, folder=folder, progress=run.progress)
+        finish_fit(run, fit, params)
     return read_arrays(done)
+
+
+def finish_fit(run: Run, fit: Fit, params: FinetuneParams) -> None:
+    """Keep a final network, export its float graph, and write its logits last: they say that all is done."""
+    _keep_network(run.network, fit, params)
+    run.staging.mkdir(exist_ok=True)
+    partial = run.staging / f"{FLOAT_GRAPH}.part"
+    reference = predict_logits(fit, [run.examples[n] for n in run.parity_rows], run.schema, params)
+    export.export_onnx(fit.network, partial)
+    os.replace(partial, run.staging / FLOAT_GRAPH)
+    write_file(run.staging / "tokenizer.json", fit.tokenizer.to_str())
+    write_arrays(run.fits("transformer") / "reference.npz", reference)
+
+
+def _keep_network(folder: Path, fit: Fit, params: FinetuneParams) -> None:
+    """Keep a network in float, for a later update to go on from."""
+    partial = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    fit.network.save(partial)
+    load_base(params.base)[1].save_pretrained(partial)
+    replace_folder(partial, folder)

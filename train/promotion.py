@@ -1,49 +1,143 @@
-"""Making a model the one that ``predict.py`` loads, and the README's table follow it.
+"""Making a model the one that ``predict.py`` loads; the history and the README's table follow it.
 
-Knows folders and markers; judges no model.
+Knows folders, the order of writes and markers; judges no model. What is to be
+done is written down first (``.promotion.json``), so that after a kill
+`finish_promotion` brings model, history and README to one state.
 """
 
-import ctypes
+import json
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from newslean.errors import DataError
+from newslean.errors import DataError, ModelError
 from newslean.files import sync_folder, write_file
-from newslean.manifest import read_manifest
+from newslean.manifest import Manifest, read_manifest
 from train.evaluate import readme_table
+from train.folders import locked, replace_folder
+from train.history import HISTORY, Entry, append_history, now, read_history
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
-_RENAME_EXCHANGE = 2
-_AT_FDCWD = -100
+CURRENT = "current"
+PENDING = ".promotion.json"
+LEFT_BEHIND = "model.float.onnx"
+"""The float graph is only for comparison."""
+
+
+def folder_name(manifest: Manifest) -> str:
+    """Name of a model's folder: its version, and the kind where that is the baseline."""
+    return f"{manifest.version}-baseline" if manifest.kind == "baseline" else manifest.version
+
+
+def current_name(models: Path) -> str | None:
+    """Name of the current model; None where there is none that loads."""
+    try:
+        return folder_name(read_manifest(models / CURRENT))
+    except ModelError:
+        return None
+
+
+def promote(models: Path, name: str, *, event: str, reason: str, readme: Path | None = None) -> None:
+    """Make ``models/<name>`` the current model, keep the one before as a folder, and write it all down.
+
+    Killed at any moment, `models/current` loads, and `finish_promotion` (which every later call begins with) does the
+    rest.
+
+    Parameters
+    ----------
+    event : {"promotion", "rollback"}
+        For the history.
+    readme : Path, optional
+        Whose table of results follows the model.
+
+    Raises
+    ------
+    ModelError
+        If the folder is missing or damaged; nothing has changed then.
+    """
+    with locked(models):
+        _finish(models, readme)
+        read_manifest(models / name)
+        entry = {"event": event, "time": now(), "version": name, "previous": current_name(models), "reason": reason}
+        write_file(models / PENDING, json.dumps(entry, ensure_ascii=False) + "\n")
+        _carry_out(models, entry, readme)
+
+
+def finish_promotion(models: Path, *, readme: Path | None = None) -> str:
+    """Finish a promotion that was cut off; give its version, or "" if there was none."""
+    if not (models / PENDING).exists():
+        return ""
+    with locked(models):
+        return _finish(models, readme)
+
+
+def _finish(models: Path, readme: Path | None) -> str:
+    try:
+        entry = json.loads((models / PENDING).read_text(encoding="utf-8"))
+        name = str(entry["version"])
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{models / PENDING}: expected a promotion to finish; found {error}. Remove the file."
+        ) from None
+    _carry_out(models, entry, readme)
+    return name
+
+
+def _carry_out(models: Path, entry: Entry, readme: Path | None) -> None:
+    """Do, in an order that may be begun again anywhere, what an entry says; give up where the model is of no use."""
+    name = str(entry["version"])
+    try:
+        if current_name(models) != name:
+            _keep_current(models)
+            promote_model(models / name, models / CURRENT)
+    except ModelError:
+        (models / PENDING).unlink()
+        raise
+    if entry not in read_history(models / HISTORY):
+        append_history(models / HISTORY, entry)
+    if readme is not None:
+        update_readme(readme, stored_report(models / CURRENT))
+    (models / PENDING).unlink()
+    sync_folder(models)
+
+
+def _keep_current(models: Path) -> None:
+    """Copy the current model to a folder of its own, where it has none: a rollback needs it."""
+    name = current_name(models)
+    if name is None or (models / name).exists():
+        return
+    partial = models / f".{name}.part"
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(models / CURRENT, partial)
+    replace_folder(partial, models / name)
 
 
 def promote_model(source: Path, current: Path) -> None:
     """Put a copy of a model folder in the place of another, which on Linux is loadable at every moment.
 
-    The copy is checked before it takes the place. The float graph stays behind:
-    it is only for comparison.
+    The copy is checked before it takes the place. The float graph stays behind.
     """
     current = Path(os.path.realpath(current))  # a link stays a link
     new = current.with_name(f".{current.name}.new")
     shutil.rmtree(new, ignore_errors=True)
-    shutil.copytree(source, new, ignore=shutil.ignore_patterns("model.float.onnx"))
+    shutil.copytree(source, new, ignore=shutil.ignore_patterns(LEFT_BEHIND))
     read_manifest(new)
-    for path in (path for path in new.rglob("*") if path.is_file()):
-        with open(path, "r+b") as file:
-            os.fsync(file.fileno())
-    if not current.exists():
-        new.rename(current)
-    elif not _exchange(new, current):
-        old = current.with_name(f".{current.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        current.rename(old)
-        new.rename(current)
-        shutil.rmtree(old)
-    sync_folder(current.parent)
-    shutil.rmtree(new, ignore_errors=True)
+    replace_folder(new, current)
+
+
+def stored_report(folder: Path) -> dict[str, Any]:
+    """Read the evaluation reports that lie in a model folder, by part."""
+    found = {}
+    for path in sorted((folder / "evaluation").glob("*/report.json")):
+        try:
+            found[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path}: expected a report; found {error}. Restore the model folder.") from None
+    return found
 
 
 def update_readme(path: Path, report: Mapping[str, Any]) -> None:
@@ -71,12 +165,3 @@ def results_text(report: Mapping[str, Any]) -> str:
         if part in report:
             parts += [heading, "", readme_table(report[part]).strip(), ""]
     return "\n".join(parts).strip()
-
-
-def _exchange(left: Path, right: Path) -> bool:
-    """Swap two folders in one step, where the system can (Linux's renameat2)."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError, TypeError):  # no such call, or no C library to ask
-        return False
-    return bool(renameat2(_AT_FDCWD, os.fsencode(left), _AT_FDCWD, os.fsencode(right), _RENAME_EXCHANGE) == 0)

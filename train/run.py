@@ -6,10 +6,12 @@ Knows inputs and paths; does no work.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
+
+import numpy as np
 
 from newslean.errors import DataError
 from newslean.files import sha256
@@ -23,9 +25,14 @@ from train.params import BaselineParams, FinetuneParams
 CODE = {
     "baseline": ("baseline.py", "folds.py", "../newslean/baseline.py"),
     "transformer": ("network.py", "finetune.py", "batches.py", "folds.py", "grammar.py", "draw.py", "warm.py"),
-    "calibration": ("calibrate.py", "export.py", "publish.py", "../newslean/mixed.py"),
+    "calibration": ("calibrate.py", "export.py", "make.py", "publish.py", "../newslean/mixed.py"),
+    "update": ("update.py",),
+    "curve": ("curve.py",),
 }
 """Modules whose change makes the fits of a kind of model, or what is made of them, void."""
+
+UPDATE_PARITY = 2000
+"""Sentences on which the graph of an updated model is compared with torch."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,10 @@ class Run:
     ----------
     shares : mapping of str to float
         Share of the articles that the transformer is trained on, as for `thin`; all are scored out of fold.
+    start : str
+        Version of the model whose network is trained further; "" for a training from scratch.
+    test : sequence of Example
+        Rows of files that are only for the comparison with the current model.
     """
 
     files: LabelFiles
@@ -50,6 +61,16 @@ class Run:
     progress: bool = False
     grammar: Grammar | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
+    start: str = ""
+    test: Sequence[Example] = ()
+
+    def check(self) -> None:
+        """Raise a DataError if there are too few articles to hold one out."""
+        if (articles := len({e.group for e in self.examples})) < 2:
+            raise DataError(
+                "labels: expected sentences of at least two articles to train on; found "
+                f"{len(self.examples)} sentences of {articles}. Add rows, or name more files with --labels and --texts."
+            )
 
     @cached_property
     def _training(self) -> tuple[list[Example], list[Example]]:
@@ -91,7 +112,8 @@ class Run:
         """Hash of what the fits of a kind of model hang on beside the data: parameters and code."""
         if kind == "baseline":
             return digest([asdict(self.baseline), bool(self.first), code_hashes(kind)])
-        return digest([asdict(self.finetuned), self.grammar_hash, [*self.shares.items()], code_hashes(kind)])
+        parts = [asdict(self.finetuned), self.grammar_hash, [*self.shares.items()], code_hashes(kind)]
+        return digest([*parts, self.start, code_hashes("update")] if self.start else parts)
 
     @property
     def grammar_hash(self) -> str:
@@ -108,6 +130,20 @@ class Run:
         )
 
     @property
+    def baseline_key(self) -> str:
+        """Hash of all that a baseline alone hangs on, for its version."""
+        samples = [e.sample for e in self.examples]
+        return digest([self.key, samples, self.fit_key("baseline"), code_hashes("calibration")])
+
+    @property
+    def parity_rows(self) -> list[int]:
+        """Numbers of the examples on which graphs are compared with torch: all, or a sample after an update."""
+        if not self.start or len(self.examples) <= UPDATE_PARITY:
+            return [*range(len(self.examples))]
+        chosen = np.random.default_rng(self.seed).permutation(len(self.examples))[:UPDATE_PARITY]
+        return sorted(chosen.tolist())
+
+    @property
     def place(self) -> Path:
         """Folder of this run's stages."""
         return self.work / self.key
@@ -120,6 +156,11 @@ class Run:
     def staging(self) -> Path:
         """Model folder before it is whole."""
         return self.fits("transformer") / "model"
+
+    @property
+    def network(self) -> Path:
+        """Folder of the final network in float."""
+        return self.fits("transformer") / "network"
 
 
 @cache
@@ -136,6 +177,17 @@ def part_rows(examples: Sequence[Example]) -> tuple[list[Example], list[Example]
     training = [e for e in examples if e.split in ("", "train")]
     known = {e.text for e in training}
     return training, [e for e in examples if e.split not in ("", "train") and e.text not in known]
+
+
+def leave_out(files: LabelFiles, test: LabelFiles) -> LabelFiles:
+    """Leave out of training what stands in test files: their articles, and their texts in other articles."""
+    groups, texts = {e.group for e in test.examples}, {e.text for e in test.examples}
+    kept = [
+        (e, place)
+        for e, place in zip(files.examples, files.places, strict=True)
+        if e.split not in ("", "train") or (e.group not in groups and e.text not in texts)
+    ]
+    return replace(files, examples=[e for e, _ in kept], places=[place for _, place in kept])
 
 
 def part_authored(examples: Sequence[Example], params: FinetuneParams) -> tuple[list[Example], list[Example]]:

@@ -1,0 +1,209 @@
+"""Training, comparing and promoting on the tiny label set; kills at random moments."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from newslean.manifest import read_manifest
+from newslean.schema import Schema
+from newslean.tagger import Tagger
+from tests.conftest import ROWS, TOWNS
+from train.history import read_history
+from train.labels import Example
+from train.promotion import current_name, promote
+from train.record import read_record
+from train.retrain import FOLDS, FROZEN, Order, assess_new, retrain
+from train.run import Run, leave_out
+from train.update import find_known, plan_update, remember_network
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KILLS = 3
+DRIVER = """
+import os, pickle, random, signal, sys, time
+from train.retrain import Order, retrain
+from train.run import Run
+from train import pipeline, update  # what a training imports: once, for all tries
+given, only, kills, longest = pickle.load(open(sys.argv[1], "rb")), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+run, random = Run(**given, say=lambda line: None), random.Random(5)
+for n in range(kills + 1):
+    child = os.fork()
+    if not child:
+        os.setsid()
+        retrain(run, Order(only=only))
+        os._exit(0)
+    if n < kills:
+        time.sleep(random.uniform(0.05, longest))
+        os.kill(child, signal.SIGKILL)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        os.killpg(child, signal.SIGKILL)  # its workers, which would wait for minutes and fill the memory
+    except ProcessLookupError:
+        pass
+    print(n, ended, flush=True)
+"""
+
+
+def more(examples: list[Example]) -> list[Example]:
+    """Twelve rows of two articles that nothing was trained on."""
+    rows = []
+    for doc, town in (("new-0", TOWNS[9]), ("new-1", "Kelso")):
+        for n, (text, topic, mood) in enumerate(ROWS):
+            labels = {"topic": topic, "mood": mood}
+            rows.append(replace(examples[12], doc=doc, group=doc, n=n, text=text.format(town=town), labels=labels))
+    return rows
+
+
+@pytest.fixture
+def run(trained: SimpleNamespace, tmp_path: Path) -> Run:
+    """The tiny run, its model current in a folder of its own."""
+    models = tmp_path / "models"
+    shutil.copytree(trained.path.parent, models)
+    promote(models, trained.path.name, event="promotion", reason="the first")
+    run = replace(trained.run, models=models)
+    remember_network(run, trained.path.name)
+    return run
+
+
+def history(run: Run) -> list[dict[str, Any]]:
+    return read_history(run.models / "history.jsonl")
+
+
+def test_first_model_then_the_same_again(make_run: Callable[..., Run], tmp_path: Path):
+    lines: list[str] = []
+    run = make_run(tmp_path, say=lines.append)
+    path = retrain(run, Order(only="baseline", options={"only": "baseline"}))
+    assert path.name.endswith("-baseline")
+    assert Tagger.load(run.models / "current").manifest == read_manifest(path)
+    assert read_manifest(path).metrics["macro_f1"].keys() == {"out_of_fold", "seeds", "held_out"}
+    training, promotion = history(run)
+    assert (training["event"], training["decision"], training["previous"]) == ("training", "promote", None)
+    assert training["options"] == {"only": "baseline"}
+    assert training["data"] == run.files.hashes
+    assert (promotion["event"], promotion["version"]) == ("promotion", path.name)
+    assert promotion["reason"] == "it is the first model"
+    assert retrain(run, Order(only="baseline")) == path
+    assert lines[-1] == f"{path.name}: it is current already"
+    assert [e["decision"] for e in history(run) if e["event"] == "training"] == ["promote", "keep"]
+    retrain(run, Order(only="baseline"))
+    assert len(history(run)) == 3  # what happened before is not told again
+
+
+def test_a_worse_model_stays_out_unless_forced(run: Run):
+    """Labels of the new model are turned round: it is worse on the rows set aside, and on the same folds."""
+    before = current_name(run.models)
+    turn = {"rise": "fall", "fall": "rise", "mixed": "flat", "flat": "mixed"}
+    rows = [
+        e if e.split or "mood" not in e.labels else replace(e, labels={**e.labels, "mood": turn[e.labels["mood"]]})
+        for e in run.files.examples
+    ]
+    bad = replace(run, files=replace(run.files, examples=rows), baseline=replace(run.baseline, C=50.0))
+    path = retrain(bad, Order(only="baseline"))
+    assert current_name(run.models) == before
+    entry = history(run)[-1]
+    assert (entry["decision"], entry["previous"]) == ("keep", before)
+    assert "worse than the current model" in entry["reason"]
+    assert FROZEN in entry["comparison"]
+    retrain(bad, Order(only="baseline", promote="force"))
+    assert current_name(run.models) == path.name
+    assert history(run)[-1]["reason"].startswith("forced, though worse")
+    assert (run.models / before).is_dir()
+
+
+def test_never_is_never(make_run: Callable[..., Run], tmp_path: Path):
+    run = make_run(tmp_path)
+    retrain(run, Order(only="baseline", promote="never"))
+    assert not (run.models / "current").exists()
+    assert [e["decision"] for e in history(run)] == ["keep"]
+
+
+def test_an_update_learns_what_is_new(run: Run):
+    lines: list[str] = []
+    rows = run.files.examples
+    new, changed = more(rows), replace(rows[13], labels={"topic": [], "mood": "flat"})
+    files = replace(run.files, examples=[*rows[:13], changed, *rows[14:], *new])
+    grown = replace(run, files=files, say=lines.append)
+    before = current_name(run.models)
+    plan = plan_update(grown, find_known(grown))
+    assert ([grown.examples[n] for n in plan.new], plan.changed) == (new, [changed])
+    path = retrain(grown, Order(start="current"))
+    assert not [line for line in lines if "from scratch" in line]
+    manifest = read_manifest(path)
+    assert manifest.base["updated_from"] == before
+    assert "not from scratch" in (path / "README.md").read_text("utf-8")
+    record = read_record(path, manifest.schema)
+    assert record.own.tolist() == [e in new for e in grown.examples]
+    assert all(record.saw(e) for e in grown.examples)
+    entry = next(e for e in history(run) if e["event"] == "training")
+    assert entry["start"] == before
+    assert (entry["comparison"][FOLDS]["sentences"], entry["comparison"][FROZEN]["sentences"]) == (12, 6)
+    # The network that was updated is at hand for the next update, which has nothing to learn.
+    if entry["decision"] == "keep":
+        promote(run.models, path.name, event="promotion", reason="for the test")
+    assert find_known(grown).version == path.name
+    assert retrain(grown, Order(start="auto")) == run.models / "current"
+    assert f"nothing to do: {path.name} has learnt all rows" in lines[-1]
+
+
+def test_without_its_network_a_model_is_trained_from_scratch(run: Run, schema: Schema):
+    assert find_known(run).network.is_dir()
+    assert "is not under" in find_known(replace(run, work=run.models))
+    assert "other labels" in find_known(replace(run, schema=Schema((schema["mood"],))))
+    assert "other context" in find_known(replace(run, finetuned=replace(run.finetuned, context="before")))
+    (run.models / "current" / "out_of_fold.npz").unlink()
+    assert "no answers out of fold" in find_known(run)
+    assert "expected a model folder" in find_known(replace(run, models=run.work))
+
+
+def test_nothing_to_compare_and_other_labels(run: Run, trained: SimpleNamespace, schema: Schema):
+    (run.models / "current" / "out_of_fold.npz").unlink()
+    alone = replace(run, files=replace(run.files, examples=[e for e in run.files.examples if not e.split]))
+    assert not assess_new(alone, trained.path)[1].promote
+    aside, verdict = assess_new(run, trained.path)
+    assert list(aside) == [FROZEN]
+    assert verdict.promote
+    other = replace(run, schema=Schema((schema["mood"],)))
+    assert "does not know as the current one does: topic" in assess_new(other, trained.path)[1].reason
+    (run.models / "current" / "manifest.json").write_text("{")
+    assert "does not load" in assess_new(run, trained.path)[1].reason
+
+
+def test_test_files_are_never_trained_on(trained: SimpleNamespace):
+    files = trained.run.files
+    test = replace(files, examples=[files.examples[12], replace(files.examples[30], group="other", doc="other")])
+    kept = leave_out(files, test)
+    assert len(kept.examples) == len(kept.places) == len(files.examples) - 7  # an article, and one text of another
+    assert {e.split for e in kept.examples} == {"", "test"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux swaps two folders in one step")
+@pytest.mark.parametrize("only", ["baseline", ""])
+def test_a_kill_at_any_moment_of_a_training(make_run: Callable[..., Run], tmp_path: Path, only: str):
+    import pickle
+    from dataclasses import fields
+
+    run = make_run(tmp_path)
+    labels = json.dumps([e.text for e in run.files.examples])
+    task = tmp_path / "task.pickle"
+    task.write_bytes(pickle.dumps({f.name: getattr(run, f.name) for f in fields(run) if f.name != "say"}))
+    command = [sys.executable, "-c", DRIVER, str(task), only, str(KILLS), "1.5" if only else "4"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for expected in range(KILLS + 1):
+            n, code = map(int, process.stdout.readline().split())
+            assert all(e["event"] in ("training", "promotion") for e in history(run))
+            if (run.models / "current").exists():
+                Tagger.load(run.models / "current")
+            assert (n, code if n == KILLS else 0) == (expected, 0)
+    events = [e["event"] for e in history(run)]
+    assert events[:2] == ["training", "promotion"]
+    assert events.count("promotion") == 1
+    assert Tagger.load(run.models / "current").tag_text("Zinc slumped in Holm.").sentences
+    assert not (run.models / ".promotion.json").exists()
+    assert labels == json.dumps([e.text for e in make_run(tmp_path).files.examples])

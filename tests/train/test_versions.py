@@ -1,0 +1,128 @@
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from newslean.errors import DataError
+from newslean.manifest import read_manifest
+from train import __main__ as program
+from train.history import append_history, read_history
+from train.promotion import current_name, promote
+from train.versions import diff_models, find_model, list_models, rollback_target, show_model
+
+
+@pytest.fixture
+def models(trained: SimpleNamespace, tmp_path: Path) -> Path:
+    """The tiny models, the fine-tuned one current, and a later version of it."""
+    folder = tmp_path / "models"
+    shutil.copytree(trained.path.parent, folder)
+    promote(folder, trained.path.name, event="promotion", reason="the first")
+    shutil.copytree(trained.path, folder / "later")
+    data = json.loads((folder / "later" / "manifest.json").read_text("utf-8"))
+    data["params"]["finetuned"]["epochs"] = 99
+    changes = {"version": "later", "seed": 8, "data": {**data["data"], "new.jsonl": "ab"}}
+    (folder / "later" / "manifest.json").write_text(json.dumps({**data, **changes}), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["train", "models", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            program.run()
+        return int(end.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def test_list(models: Path, trained: SimpleNamespace):
+    name = trained.path.name
+    (models / "broken").mkdir()
+    (models / "broken" / "manifest.json").write_text("{")
+    lines = list_models(models).splitlines()[2:]
+    assert [line.split("|")[2].strip() for line in lines] == [name, f"{name}-baseline", "broken", "later"]
+    assert [line.split("|")[1].strip() for line in lines] == ["*", "", "", ""]
+    assert "finetuned" in lines[0]
+    assert "(held_out)" in lines[0]
+    assert "does not load" in lines[2]
+    shutil.rmtree(models / name)
+    assert any(line.startswith(f"| * | {name} |") for line in list_models(models).splitlines())
+    assert list_models(models / "none").count("\n") == 1
+
+
+def test_show(models: Path, trained: SimpleNamespace):
+    text = show_model(models, "current")
+    assert text == show_model(models, trained.path.name)
+    for expected in ("- mood (single): rise, fall", "- tiny.jsonl: ", "## held_out", "promotion of", "the first"):
+        assert expected in text
+
+
+def test_diff(models: Path, trained: SimpleNamespace):
+    text = diff_models(models, "current", "later")
+    assert "| new.jsonl | - | ab | new |" in text
+    assert "| seed | 3 | 8 | +5 |" in text
+    assert "| finetuned epochs | 8 | 99 | +91 |" in text
+    assert "## labels\n\nthe same" in text
+    assert "gone" in diff_models(models, "current", f"{trained.path.name}-baseline")
+
+
+def test_names(models: Path):
+    with pytest.raises(DataError, match=r"found no 'latter' .there are later"):
+        find_model(models, "latter")
+    for name in ("..", "../models/later", "", "no\0ne"):
+        with pytest.raises(DataError, match="expected a version of that name"):
+            find_model(models, name)
+
+
+def test_promote_and_roll_back(cli, models: Path, trained: SimpleNamespace):
+    first = trained.path.name
+    code, out, _ = cli("promote", "later", "--models", models, "--reason", "I say so")
+    assert (code, out.strip(), current_name(models)) == (0, str(models / "current"), "later")
+    promote(models, f"{first}-baseline", event="promotion", reason="another")
+    for expected in ("later", first):
+        assert cli("rollback", "--models", models)[0] == 0
+        assert current_name(models) == expected
+    code, out, err = cli("rollback", "--models", models)
+    assert (code, out) == (2, "")
+    assert "expected a model before" in err
+    assert cli("rollback", "later", "--models", models, "--reason", "better after all")[0] == 0
+    assert [(e["event"], e["reason"]) for e in read_history(models / "history.jsonl")][-1] == (
+        "rollback",
+        "better after all",
+    )
+    code, _, err = cli("promote", "later", "--models", models, "--reason", "again")
+    assert code == 2
+    assert "it is current already" in err
+    assert cli("promote", first, "--models", models)[0] == 2  # a reason is asked for
+
+
+def test_rollback_heeds_a_model_put_there_by_hand(models: Path):
+    append_history(models / "history.jsonl", {"event": "promotion", "version": "x", "previous": "y", "reason": ""})
+    with pytest.raises(DataError, match="expected a model before"):
+        rollback_target(models)
+
+
+def test_diff_on_a_file(cli, models: Path, label_folder: Path, trained: SimpleNamespace):
+    on = label_folder / "sentences" / "tiny.jsonl"
+    arguments = ("diff", "current", f"{trained.path.name}-baseline", "--models", models, "--on", on)
+    code, out, _ = cli(*arguments, "--split", "test")
+    assert code == 0
+    assert "--on: 6 sentences of 1 articles" in out
+    assert "| topic: metals | 4 |" in out
+    code, _, err = cli(*arguments, "--split", "none")
+    assert code == 2
+    assert "found none" in err
+
+
+def test_list_and_show_from_the_command_line(cli, models: Path):
+    assert "| * |" in cli("list", "--models", models)[1]
+    assert "## Data" in cli("show", "later", "--models", models)[1]
+    code, _, err = cli("show", "none", "--models", models)
+    assert code == 2
+    assert "expected a version of that name" in err
+    assert read_manifest(models / "later").params["finetuned"]["epochs"] == 99

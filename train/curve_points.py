@@ -1,0 +1,69 @@
+"""What is known of the transformer at some numbers of labels, to be shown beside the baseline's curve.
+
+Knows the reports of a run and the folders of `train.experiment`; fits nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from newslean.schema import Schema
+from train import metrics
+from train.arrays import read_arrays
+from train.calibrate import hard_labels, one_hot
+from train.folds import SEED_SOURCE, thin
+from train.labels import Example, LabelFiles
+from train.run import digest, part_rows
+
+Point = dict[str, Any]
+
+
+def fold_points(place: Path, folds: int) -> list[Point]:
+    """Give macro-F1 of a run's transformer out of fold, where its report lies in a folder."""
+    try:
+        report = json.loads((place / "out_of_fold" / "report.json").read_text(encoding="utf-8"))
+        found = {name: d["models"]["transformer"]["macro_f1"] for name, d in report["dimensions"].items()}
+        rows = round(report["sentences"] * (1 - 1 / folds))
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [{"name": "transformer, out of fold", "rows": rows, "macro_f1": found}]
+
+
+def experiment_points(folder: Path, files: LabelFiles, schema: Schema) -> list[Point]:
+    """Give macro-F1 of each seed of the experiments with a transformer that were made on these very rows."""
+    points = []
+    for path in sorted(folder.glob("*/setting.json")):
+        try:
+            setting = json.loads(path.read_text(encoding="utf-8"))
+            points += _points(path.parent, setting, files, schema)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # of another code version, or damaged: `experiment` itself will tell
+    return points
+
+
+def _points(folder: Path, setting: Mapping[str, Any], files: LabelFiles, schema: Schema) -> list[Point]:
+    training, aside = part_rows(files.examples)
+    sources = setting["sources"]
+    training = [e for e in training if (e.source in sources if sources else e.source != SEED_SOURCE)]
+    held_out = [e for e in aside if e.split == setting["on_split"]]
+    rows = [[e.doc, e.n, e.text, e.before, e.article_title, e.labels] for e in training]
+    measured = digest([[e.doc, e.n, e.text, e.labels] for e in held_out])
+    if "base" not in setting["params"] or (setting["trained_on"], setting["measured_on"]) != (digest(rows), measured):
+        return []
+    points = []
+    for path in sorted(folder.glob("seed-*.npz")):
+        chosen = thin(training, dict(setting["shares"]), int(path.stem.split("-")[1]))
+        point = {"name": f"transformer, {folder.name}", "rows": len(chosen)}
+        points.append({**point, "macro_f1": _macro(read_arrays(path), held_out, schema)})
+    return points
+
+
+def _macro(logits: Mapping[str, Any], held_out: list[Example], schema: Schema) -> dict[str, float]:
+    found = {}
+    for d in schema.dimensions:
+        rows = [n for n, e in enumerate(held_out) if d.name in e.labels]
+        gold = one_hot(d, [held_out[n].labels[d.name] for n in rows])
+        counts = metrics.count(gold, hard_labels(d, logits[d.name][rows]), [""] * len(rows))
+        found[d.name] = float(counts.macro_f1()[0]) if rows else 0.0
+    return found

@@ -1,0 +1,130 @@
+"""From finished fits to the folder of a fine-tuned model: mix, calibration, graph, evaluation, card.
+
+Knows a run, its logits and the model folder's contract; fits nothing but the
+baseline, which takes a minute.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from newslean.baseline import BASELINE_FILES, Baseline
+from newslean.files import write_file
+from newslean.finetuned import FLOAT_GRAPH, GRAPH, Finetuned
+from newslean.manifest import Manifest, write_manifest
+from newslean.mixed import mix_logits
+from newslean.tagger import Logits, Tagger
+from train import export
+from train.assess import contexts_of, evaluate_held_out, evaluate_oof, headline
+from train.baseline import fit_baseline
+from train.calibrate import choose_mix
+from train.card import render_card
+from train.folds import thin
+from train.network import describe_base
+from train.publish import Report, calibrate_on, new_manifest, publish, publish_baseline
+from train.record import RECORD, Record, make_record, write_record
+from train.run import Run
+
+
+def make_models(
+    run: Run,
+    oof: dict[str, Logits],
+    reference: Logits,
+    *,
+    own: Sequence[bool] | None = None,
+    earlier: Record | None = None,
+) -> tuple[Path, Report]:
+    """Make, measure and write the model folder and that of the baseline.
+
+    Parameters
+    ----------
+    oof : dict
+        Out-of-fold logits of ``baseline`` and ``transformer`` on all examples.
+    reference : dict
+        Logits on the examples `Run.parity_rows` of the network whose float graph lies in ``run.staging``.
+    own, earlier : optional
+        For the record of an updated model, as `train.record.make_record` takes them.
+
+    Returns
+    -------
+    (path, report)
+        The new model folder ``models/<version>`` and the evaluation report.
+    """
+    mix = choose_mix(oof["transformer"], oof["baseline"], run.examples, run.schema)
+    run.say(f"share of the transformer: {', '.join(f'{name} {share:g}' for name, share in mix.items())}")
+    both = mix_logits(oof["transformer"], oof["baseline"], mix)
+    base = {**describe_base(run.finetuned.base), **({"updated_from": run.start} if run.start else {})}
+    manifest = replace(new_manifest(run, calibrate_on(run, both), key=run.version_key, base=base), mix=mix)
+    baseline = fit_baseline([*run.examples, *run.first], run.schema, run.baseline, seed=run.seed)
+    baseline.save(run.staging)
+    parity = _choose_graph(run, manifest, reference, baseline)
+    report, answers = evaluate_oof(run, oof)
+    published = publish_baseline(run, manifest, oof, answers, baseline)
+    learnt = [*run.examples, *run.first]
+    found = answers["mixed"].labels
+    write_record(run.staging, make_record(run.examples, learnt, found, oof, run.schema, own=own, earlier=earlier))
+    manifest = replace(
+        manifest,
+        metrics={"parity": parity, "macro_f1": {part: headline(found) for part, found in report.items()}},
+        files=dict.fromkeys((GRAPH, "tokenizer.json", *BASELINE_FILES, "README.md"), ""),
+        optional_files=dict.fromkeys([RECORD, *([] if parity["graph"] == "float" else [FLOAT_GRAPH])], ""),
+    )
+    # Once without the numbers on rows set aside, since those are measured with the stored model itself.
+    _write_card(run, manifest, report)
+    if run.held_out:
+        alone = replace(manifest, mix={}, calibration=calibrate_on(run, oof["transformer"]))
+        taggers = {
+            "baseline": Tagger.load(published),
+            "transformer": Tagger(Finetuned.load(run.staging, alone), alone),
+            "mixed": Tagger.load(run.staging),
+        }
+        report["held_out"] = evaluate_held_out(run, taggers)
+        manifest.metrics["macro_f1"]["held_out"] = headline(report["held_out"])
+        _write_card(run, manifest, report)
+    path = publish(run.staging, run.models / manifest.version, reports=[run.place / part for part in report])
+    run.say(f"wrote {path}")
+    return path, report
+
+
+def _choose_graph(run: Run, manifest: Manifest, reference: Logits, baseline: Baseline) -> Report:
+    """Quantize, measure parity over all examples, and ship the float graph if int8 is not near enough."""
+    examples = [run.examples[n] for n in run.parity_rows]
+    texts, contexts = [e.text for e in examples], contexts_of(examples, manifest.context)
+    source, target = run.staging / FLOAT_GRAPH, run.staging / GRAPH
+    beside = baseline.logits(texts, contexts)
+
+    def parity(graph: Path, chosen: Sequence[int] | None = None) -> export.Parity:
+        rows = range(len(texts)) if chosen is None else chosen
+        found = export.graph_logits(
+            graph, run.staging / "tokenizer.json", manifest, [texts[n] for n in rows], [contexts[n] for n in rows]
+        )
+        expected, others = ({name: logits[name][list(rows)] for name in logits} for logits in (reference, beside))
+        pair = [mix_logits(logits, others, manifest.mix) for logits in (expected, found)]
+        return export.check_parity(pair[0], pair[1], run.schema, manifest.calibration)
+
+    kept = export.quantize_within(source, target, parity, rows=len(texts), seed=run.seed)
+    int8, exact = parity(target), parity(source)
+    run.say(f"parity with torch: int8 {int8.equal:.4f} of labels equal, float {exact.equal:.4f}")
+    result = {"graph": "int8", "int8": int8.to_dict(), "float": exact.to_dict(), "kept_float": kept}
+    if int8.equal < export.MIN_PARITY:
+        shutil.copyfile(source, target)
+        result["graph"] = "float"
+    return result
+
+
+def _write_card(run: Run, manifest: Manifest, report: Report) -> None:
+    training = thin(run.examples, run.shares, run.seed)
+    card = render_card(
+        manifest,
+        report,
+        training,
+        run.finetuned,
+        first=run.first,
+        grammar=run.grammar is not None,
+        shares=run.shares,
+        beside=len(run.examples) + len(run.first),
+        updated=run.start,
+    )
+    write_file(run.staging / "README.md", card)
+    write_manifest(run.staging, manifest)

@@ -1,0 +1,191 @@
+"""What a model answered out of fold, and which rows it has seen: kept beside it, by the hash of each row.
+
+Knows examples, answers and logits as arrays; no text is kept. With it a later
+model is compared on rows that neither has learnt, and an update knows what is
+new.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from newslean.errors import ModelError
+from newslean.schema import Labels, Schema
+from newslean.tagger import Logits
+from train.arrays import read_arrays, write_arrays
+from train.calibrate import one_hot
+from train.labels import Example
+
+RECORD = "out_of_fold.npz"
+"""Name of the file in a model folder."""
+
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Answers out of fold, row by row, and all that a model has learnt.
+
+    Attributes
+    ----------
+    rows, texts, gold : array of uint64, shape (rows,)
+        Hashes of each sentence with its place and context, of its text alone, and of the labels it was learnt with.
+    own : array of bool, shape (rows,)
+        Whether the answer comes from networks trained as the model was; after an update only those of new rows do.
+    answers : dict
+        Dimension to array of bool, shape (rows, labels): the labels given.
+    logits : dict
+        Model (``baseline``, ``transformer``) to dimension to array of float32, shape (rows, labels); half as precise
+        in the file.
+    seen, groups : array of uint64
+        Hashes of all texts learnt, those never held out too, and of their articles.
+    """
+
+    rows: Hashes
+    texts: Hashes
+    gold: Hashes
+    own: NDArray[np.bool_]
+    answers: dict[str, NDArray[np.bool_]]
+    logits: dict[str, Logits]
+    seen: Hashes
+    groups: Hashes
+
+    def saw(self, example: Example) -> bool:
+        """Say whether the model has learnt this text or another sentence of its article."""
+        texts, groups = self._known
+        return text_hash(example) in texts or group_hash(example) in groups
+
+    def learnt(self, example: Example) -> bool:
+        """Say whether the model has learnt this very text."""
+        return text_hash(example) in self._known[0]
+
+    @cached_property
+    def _known(self) -> tuple[set[int], set[int]]:
+        return {*self.seen.tolist()}, {*self.groups.tolist()}
+
+    def labels(self, row: int, schema: Schema) -> Labels:
+        """Give the answer in a row as labels; the schema is that of the model."""
+        found: Labels = {}
+        for d in schema.dimensions:
+            there = [label for label, given in zip(d.labels, self.answers[d.name][row], strict=True) if given]
+            found[d.name] = there if d.multi else there[0]
+        return found
+
+    def place_of(self, examples: Sequence[Example]) -> list[int]:
+        """Give the row of each example, by its place or else its text; -1 for one that has none."""
+        exact = {value: n for n, value in enumerate(self.rows.tolist())}
+        by_text = {value: n for n, value in enumerate(self.texts.tolist())}
+        return [exact.get(row_hash(e), by_text.get(text_hash(e), -1)) for e in examples]
+
+
+def make_record(
+    examples: Sequence[Example],
+    learnt: Sequence[Example],
+    answers: Sequence[Labels],
+    logits: dict[str, Logits],
+    schema: Schema,
+    *,
+    own: Sequence[bool] | None = None,
+    earlier: Record | None = None,
+) -> Record:
+    """Gather what a record holds.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+        Rows answered out of fold, in the order of answers and logits.
+    learnt : sequence of Example
+        All rows that the model has learnt.
+    own : sequence of bool, optional
+        As in `Record`; by default all are.
+    earlier : Record, optional
+        Of the model that was updated: what it has seen, this one has.
+    """
+    tables = {d.name: one_hot(d, [a[d.name] for a in answers]) for d in schema.dimensions}
+    before = ([], []) if earlier is None else (earlier.seen.tolist(), earlier.groups.tolist())
+    return Record(
+        rows=_array(row_hash(e) for e in examples),
+        texts=_array(text_hash(e) for e in examples),
+        gold=_array(gold_hash(e) for e in examples),
+        own=np.ones(len(examples), dtype=bool) if own is None else np.array(own, dtype=bool),
+        answers=tables,
+        logits=logits,
+        seen=_array(sorted({*before[0], *map(text_hash, learnt)})),
+        groups=_array(sorted({*before[1], *map(group_hash, learnt)})),
+    )
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write a record into a model folder."""
+    plain = {key: getattr(record, key) for key in ("rows", "texts", "gold", "own", "seen", "groups")}
+    answers = {f"answers/{name}": np.packbits(table, axis=1) for name, table in record.answers.items()}
+    logits = {
+        f"logits/{model}/{name}": values.astype(np.float16)
+        for model, parts in record.logits.items()
+        for name, values in parts.items()
+    }
+    write_arrays(folder / RECORD, {**plain, **answers, **logits})
+
+
+def read_record(folder: Path, schema: Schema) -> Record | None:
+    """Read the record of a model folder; None where there is none.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged, or of another schema.
+    """
+    path = folder / RECORD
+    if not path.exists():
+        return None
+    try:
+        arrays = read_arrays(path)
+        answers = {
+            d.name: np.unpackbits(arrays[f"answers/{d.name}"], axis=1, count=len(d.labels)).astype(bool)
+            for d in schema.dimensions
+        }
+        logits: dict[str, Logits] = {}
+        for key, values in arrays.items():
+            if key.startswith("logits/"):
+                _, model, name = key.split("/", 2)
+                logits.setdefault(model, {})[name] = values.astype(np.float32)
+        plain = {key: arrays[key] for key in ("rows", "texts", "gold", "own", "seen", "groups")}
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, KeyError, BadZipFile) as error:
+        raise ModelError(
+            f"{path}: expected the answers of this model; found {error}. Remove the file, or restore the model folder."
+        ) from None
+    return Record(**plain, answers=answers, logits=logits)
+
+
+def row_hash(example: Example) -> int:
+    """Hash of a sentence with its place and what it is read with."""
+    return _hash("\0".join((example.doc, str(example.n), example.text, example.before, example.article_title)))
+
+
+def text_hash(example: Example) -> int:
+    """Hash of a sentence's text, spaces and case apart."""
+    return _hash(" ".join(example.text.casefold().split()))
+
+
+def group_hash(example: Example) -> int:
+    """Hash of the article, or what a split must keep together."""
+    return _hash(example.group)
+
+
+def gold_hash(example: Example) -> int:
+    """Hash of a sentence's labels."""
+    return _hash(repr(sorted(example.labels.items())))
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def _array(values: object) -> Hashes:
+    return np.fromiter(values, dtype=np.uint64)  # type: ignore[call-overload,no-any-return]

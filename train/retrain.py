@@ -1,0 +1,196 @@
+"""``python -m train``: train, compare with the current model, promote or not, and write it all down.
+
+Knows the order: a promotion that was cut off is finished first; then the model
+folder, the entry of the training, the promotion. Run again after a kill, the
+same command ends the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from newslean.errors import ModelError
+from newslean.manifest import read_manifest
+from newslean.schema import Labels
+from newslean.tagger import Tagger
+from train.assess import tag_examples
+from train.compare import Comparison, Verdict, compare, judge, render_comparison, shared_schema
+from train.history import HISTORY, append_history, now, read_history
+from train.labels import Example
+from train.promotion import CURRENT, current_name, finish_promotion, promote
+from train.record import Record, read_record, row_hash
+from train.run import Run
+
+FOLDS, FROZEN = "the same rows out of fold", "rows set aside"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked of a training.
+
+    Attributes
+    ----------
+    only : {"", "baseline"}
+        Whether the baseline is trained alone.
+    start : {"scratch", "current", "auto"}
+        From where: ``current`` trains the current model's network further, where that can be had; ``auto`` keeps that
+        update if it is not worse than the current model, and trains from scratch if it is.
+    promote : {"auto", "never", "force"}
+        Whether the new model takes the place of the current one.
+    options : mapping
+        The command's options, for the history.
+    readme : Path, optional
+        Whose table of results follows the current model.
+    """
+
+    only: str = ""
+    start: str = "scratch"
+    promote: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    readme: Path | None = None
+
+
+def retrain(run: Run, order: Order) -> Path:
+    """Train a model, judge it, and promote it if it may be.
+
+    Returns
+    -------
+    Path
+        The new model folder; that of the current model where an update found nothing new.
+    """
+    if name := finish_promotion(run.models, readme=order.readme):
+        run.say(f"finished the promotion of {name} that was cut off")
+    found = None if order.only or order.start == "scratch" else _update(run, order)
+    if found is None:
+        found = run, _train(run, order)
+    made, path = found
+    if path.name == CURRENT:
+        return path
+    current = path.name == current_name(run.models)
+    comparisons, verdict = ({}, Verdict(False, "it is current already")) if current else assess_new(made, path)
+    _record(made, order, path, comparisons, verdict)
+    if comparisons:
+        run.say(render_comparison(comparisons))
+    if current:
+        run.say(f"{path.name}: {verdict.reason}")
+    elif _allowed(order, verdict):
+        reason = verdict.reason if verdict.promote else f"forced, though {verdict.reason}"
+        promote(run.models, path.name, event="promotion", reason=reason, readme=order.readme)
+        run.say(f"promoted: {reason}")
+    elif order.promote == "never":
+        run.say(f"not promoted, as asked (--promote never); {verdict.reason}")
+    else:
+        run.say(f"not promoted: {verdict.reason}. --promote force overrules this.")
+    return path
+
+
+def _train(run: Run, order: Order) -> Path:
+    if order.only:
+        from train.alone import train_baseline
+
+        return train_baseline(run)[0]
+    from train.pipeline import train
+    from train.update import remember_network
+
+    path = train(run)[0]
+    remember_network(run, path.name)
+    return path
+
+
+def _update(run: Run, order: Order) -> tuple[Run, Path] | None:
+    """Update the current model; None where it must be trained from scratch."""
+    from train.update import find_known, plan_update, remember_network, update
+
+    known = find_known(run)
+    if isinstance(known, str):
+        run.say(f"from scratch: {known}")
+        return None
+    plan = plan_update(run, known)
+    if not plan.new and not plan.changed:
+        run.say(f"nothing to do: {known.version} has learnt all rows. --start scratch trains anew.")
+        return run, run.models / CURRENT
+    made = replace(run, start=known.version)
+    path = update(made, known, plan)[0]
+    remember_network(made, path.name)
+    if order.start == "auto":
+        verdict = assess_new(made, path)[1]
+        if not verdict.promote:
+            run.say(f"from scratch: the update is not kept ({verdict.reason})")
+            return None
+    return made, path
+
+
+def assess_new(run: Run, path: Path) -> tuple[dict[str, Comparison], Verdict]:
+    """Compare a new model with the current one, and judge.
+
+    On rows out of fold: those that both models have answered by networks that never saw the article, and those of
+    articles that the current model, as it is stored, never saw. On rows set aside: those that their label file or
+    ``--test`` sets aside; where the current model keeps no list of what it learnt, they are taken as not learnt.
+    """
+    try:
+        manifest = read_manifest(run.models / CURRENT)
+    except ModelError as error:
+        if (run.models / CURRENT).exists():
+            return {}, Verdict(False, f"the current model does not load: {error}")
+        return {}, Verdict(True, "it is the first model")
+    schema, lost = shared_schema(run.schema, manifest.schema)
+    if schema is None or lost:
+        return {}, Verdict(False, f"the new model does not know as the current one does: {', '.join(lost)}")
+    record = read_record(run.models / CURRENT, manifest.schema)
+    made = read_manifest(path)
+    new_record = read_record(path, made.schema)
+    tagger = Tagger.load(run.models / CURRENT)
+    comparisons: dict[str, Comparison] = {}
+    if record is not None and new_record is not None:
+        examples, answers = _folds(run.examples, record, new_record, tagger, manifest.schema, made.schema)
+        if examples:
+            comparisons[FOLDS] = compare(schema, examples, *answers, seed=run.seed)
+    frozen = [e for e in (*run.held_out, *run.test) if record is None or not record.saw(e)]
+    if frozen:
+        found = [tag_examples("", model, frozen).labels for model in (tagger, Tagger.load(path))]
+        comparisons[FROZEN] = compare(schema, frozen, *found, seed=run.seed)
+    return comparisons, judge(comparisons)
+
+
+def _folds(
+    examples: Sequence[Example], record: Record, new_record: Record, tagger: Tagger, old_schema: Any, new_schema: Any
+) -> tuple[list[Example], tuple[list[Labels], list[Labels]]]:
+    """Give the rows that neither model has learnt when it answers, and the answers of both."""
+    old_rows = {int(value): n for n, value in enumerate(record.rows.tolist()) if record.own[n]}
+    new_rows = {int(value): n for n, value in enumerate(new_record.rows.tolist()) if new_record.own[n]}
+    stored, unseen = [], []
+    for example in examples:
+        key = row_hash(example)
+        if key in new_rows and key in old_rows:
+            stored.append((example, record.labels(old_rows[key], old_schema), new_rows[key]))
+        elif key in new_rows and not record.saw(example):
+            unseen.append((example, new_rows[key]))
+    scored = tag_examples("", tagger, [e for e, _ in unseen]).labels if unseen else []
+    rows = [*stored, *((e, labels, n) for (e, n), labels in zip(unseen, scored, strict=True))]
+    return [e for e, *_ in rows], ([a for _, a, _ in rows], [new_record.labels(n, new_schema) for *_, n in rows])
+
+
+def _record(run: Run, order: Order, path: Path, comparisons: Mapping[str, Comparison], verdict: Verdict) -> None:
+    """Add the training to the history, unless a run that was killed has done so."""
+    entry = {
+        "event": "training",
+        "version": path.name,
+        "previous": current_name(run.models),
+        "promote": order.promote,
+        "decision": "promote" if _allowed(order, verdict) and path.name != current_name(run.models) else "keep",
+        "reason": verdict.reason,
+        "start": run.start or "scratch",
+        "only": order.only,
+        "run": run.key,
+        "comparison": dict(comparisons),
+        "data": read_manifest(path).data,
+        "options": dict(order.options),
+    }
+    trainings = [e for e in read_history(run.models / HISTORY) if e.get("event") == "training"]
+    if not trainings or {**trainings[-1], "time": ""} != {**entry, "time": ""}:
+        append_history(run.models / HISTORY, {"time": now(), **entry})
+
+
+def _allowed(order: Order, verdict: Verdict) -> bool:
+    return order.promote == "force" or (order.promote == "auto" and verdict.promote)
