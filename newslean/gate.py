@@ -99,7 +99,8 @@ class Gate:
         -------
         array of float64, shape (len(texts),)
         """
-        return combine(self.scores(texts), articles, own=self.own, article=self.article, intercept=self.intercept)
+        scores = self.scores(texts)
+        return chances(self.own * scores + self.article * article_means(scores, articles) + self.intercept)
 
     def passes(self, texts: Sequence[str], articles: Sequence[int]) -> NDArray[np.bool_]:
         """Tell which sentences the model has to read; parameters as for `relevance`."""
@@ -131,11 +132,8 @@ class Gate:
         return cls(weights, **{name: manifest.gate[name] for name in GATE_NUMBERS})
 
 
-def combine(
-    scores: NDArray[np.float64], articles: Sequence[int], *, own: float, article: float, intercept: float
-) -> NDArray[np.float64]:
-    """Turn scores of sentences and the mean of their articles into probabilities, shape (sentences,)."""
-    logits = own * scores + article * article_means(scores, articles) + intercept
+def chances(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn log odds into probabilities."""
     return np.asarray(0.5 * (1 + np.tanh(logits / 2)))
 
 

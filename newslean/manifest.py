@@ -91,7 +91,8 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
     Parameters
     ----------
     folder : path
-        A folder that already holds the files named in ``manifest.files`` and ``optional_files``.
+        A folder that already holds the files named in ``manifest.files`` and ``optional_files``; of the latter one
+        with a known hash may be elsewhere.
 
     Raises
     ------
@@ -109,7 +110,10 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
         "min_confidence": calibration.min_confidence,
         **{key: getattr(manifest, key) for key in ("splitter", "base", "data", "code_version", "seed", "metrics")},
         "files": {name: sha256(Path(folder, name)) for name in manifest.files},
-        "optional_files": {name: sha256(Path(folder, name)) for name in manifest.optional_files},
+        "optional_files": {
+            name: known if known and not Path(folder, name).exists() else sha256(Path(folder, name))
+            for name, known in manifest.optional_files.items()
+        },
     }
     write_file(Path(folder, "manifest.json"), json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 

@@ -83,7 +83,14 @@ def _train(
     click.echo(path)
 
 
-for _command in (commands.labels_group, commands.tune, commands.experiment, commands.evaluate, commands.behaviour):
+for _command in (
+    commands.labels_group,
+    commands.tune,
+    commands.experiment,
+    commands.evaluate,
+    commands.behaviour,
+    commands.gate,
+):
     main.add_command(_command)
 
 

@@ -13,6 +13,7 @@ from newslean.errors import DataError
 from train.options import (
     ROOT,
     data_options,
+    find_background,
     find_grammar,
     label_paths,
     load_taggers,
@@ -151,3 +152,23 @@ def behaviour(on: Path, model: Any, failed: bool) -> None:
                 f"{name}: {case['id']}: expected {case['expected']}; found {case['found']} "
                 f"({case['rule']}): {case['text']}"
             )
+
+
+@click.command()
+@data_options
+@click.option("--model", default=ROOT / "models" / "current", type=click.Path(path_type=Path), help="Model folder.")
+def gate(labels: Any, schema: Any, texts: Any, seed: int, model: Path) -> None:
+    """Fit the relevance gate of a model anew: it lets the scoring of dumps skip what can have no label."""
+    from newslean.manifest import read_manifest
+    from train.gate import add_gate, fit_gate
+    from train.run import part_rows
+
+    files, label_set = read_labels(labels, schema, texts)
+    if read_manifest(model).schema.dimensions != label_set.dimensions:
+        raise DataError(f"{model}: expected a model of the label set; found one of another. Name its --schema.")
+    background = find_background(labels, schema, label_set)
+    fit = fit_gate(part_rows(files.examples)[0], label_set, background=background, seed=seed)
+    if fit is None:
+        raise DataError("labels: expected enough sentences with and without labels to fit a gate; found too few.")
+    add_gate(model, fit)
+    click.echo(fit.describe())

@@ -4,8 +4,12 @@ Knows examples, folds and scikit-learn; gives a `newslean.gate.Gate`. Relevant
 is a sentence with any label but the neutral ones.
 """
 
+import re
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +17,13 @@ from scipy.sparse import csr_matrix, vstack
 from scipy.stats import beta
 from sklearn.linear_model import LogisticRegression
 
-from newslean.gate import BITS, Gate, article_means, combine, hash_texts, parts_of
+from newslean.files import sha256, write_file
+from newslean.gate import BITS, Gate, article_means, chances, hash_texts, parts_of
+from newslean.manifest import GATE_FILE, GATE_NUMBERS, read_manifest, write_manifest
 from newslean.schema import Labels, Schema
 from train.folds import assign_folds
 from train.labels import AUTHORED_SOURCE, Example
+from train.promotion import promote_model
 
 MAX_LOST = 0.005
 """Largest share of the relevant sentences that may be lost."""
@@ -27,10 +34,25 @@ LEVEL = 0.95
 MIN_RELEVANT = 200
 """Relevant sentences without which no such share can be promised."""
 
-INVERSE_STRENGTH = 10.0
+INVERSE_STRENGTH = 1.0
 """Of the regularisation (scikit-learn's C)."""
 
+NEUTRAL_WEIGHT, BACKGROUND_WEIGHT = 0.1, 5.0
+"""What a labelled sentence without any label counts, and one of the background: the gate is to tell what an article is
+about, not how its sentences differ."""
+
+STRAY_WEIGHT = 0.1
+"""What a relevant sentence counts once more as if it stood by itself, and as if in an article about other things."""
+
+STRAY_AMONG = 20
+"""Sentences of such an article."""
+
 FOLDS = 5
+
+HEADING = "## Relevance gate"
+"""Of the model card's last section."""
+
+_NUMBER = re.compile(r"[\W\d_]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +62,54 @@ class GateFit:
     Attributes
     ----------
     lost : float
-        Share of the relevant sentences that it skips.
+        Share of the relevant sentences that it skips: in the collection of articles where it is largest.
+    stray : float
+        The same, if each stood in an article of the background (alone, without one).
     skipped : float
-        Share of all others that it skips.
-    relevant, others : int
-        Sentences that these are shares of: those that are not invented, where there are enough.
+        Share of the labelled sentences that are not relevant that it skips.
     background : float
         Share of the background's sentences that it skips; NaN without a background.
+    relevant, others : int
+        Labelled sentences: those that are not invented, where there are enough.
     """
 
     gate: Gate
     lost: float
+    stray: float
     skipped: float
+    background: float
     relevant: int
     others: int
-    background: float
 
     def numbers(self) -> dict[str, float]:
         """Give what the manifest keeps of it."""
-        gate = {name: getattr(self.gate, name) for name in ("own", "article", "intercept", "threshold")}
-        return {**gate, "lost": self.lost, "skipped": self.skipped}
+        gate = {name: getattr(self.gate, name) for name in GATE_NUMBERS}
+        found = {name: getattr(self, name) for name in ("lost", "stray", "skipped", "background")}
+        return {**gate, **{name: value for name, value in found.items() if not np.isnan(value)}}
+
+    def describe(self) -> str:
+        """Say what the gate does, for a person."""
+        behind = "" if np.isnan(self.background) else f", {self.background:.1%} of the background"
+        return (
+            f"gate: skips {self.skipped:.1%} of {self.others:,} sentences without a label{behind}; of "
+            f"{self.relevant:,} with one it loses {self.lost:.2%} (the collection with the most), {self.stray:.2%} if "
+            "they stood in articles about other things; all out of fold"
+        )
+
+
+def add_gate(folder: Path, fit: GateFit) -> None:
+    """Put a gate into a model folder, whose version changes with it: results must tell the two apart."""
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as partial:
+        whole = Path(partial, folder.name)
+        shutil.copytree(folder, whole)
+        manifest = read_manifest(whole)
+        fit.gate.save(whole)
+        files = {**manifest.files, GATE_FILE: ""}
+        version = f"{manifest.version.split('+')[0]}+{sha256(whole / GATE_FILE)[:6]}"
+        card = (whole / "README.md").read_text(encoding="utf-8").replace(manifest.version, version)
+        write_file(whole / "README.md", f"{card.split(HEADING)[0].rstrip()}\n\n{HEADING}\n\n{fit.describe()}\n")
+        write_manifest(whole, replace(manifest, version=version, gate=fit.numbers(), files=files))
+        promote_model(whole, folder)
 
 
 def is_relevant(labels: Labels, schema: Schema) -> bool:
@@ -89,33 +139,73 @@ def fit_gate(
     if relevant.sum() < MIN_RELEVANT or relevant.all():
         return None
     features, articles = _features([e.text for e in rows]), _numbered([e.doc for e in rows])
+    weights = _weights(relevant, labelled=len(examples))
     fold_of, scores = np.array(assign_folds(rows, folds=FOLDS, seed=seed)), np.zeros(len(rows))
     for fold in range(int(fold_of.max()) + 1):
-        weights = _fit(features[fold_of != fold], relevant[fold_of != fold])
-        scores[fold_of == fold] = features[fold_of == fold] @ weights
-    pair = np.stack([scores, article_means(scores, articles.tolist())], axis=1)
-    model = LogisticRegression(C=INVERSE_STRENGTH, class_weight="balanced").fit(pair, relevant)
-    mixing = dict(
-        zip(("own", "article"), map(float, model.coef_[0]), strict=True), intercept=float(model.intercept_[0])
-    )
-    found = combine(scores, articles.tolist(), **mixing)
+        inside = fold_of == fold
+        scores[inside] = features[inside] @ _fit(features[~inside], relevant[~inside], weights[~inside])
+    means = article_means(scores, articles.tolist())
+    among = _among(scores, means[len(examples) :], seed=seed)
+    own, article, intercept = _mix(scores, means, among, relevant, weights)
+    found = chances(own * scores + article * means + intercept)
     counted = _counted(rows, relevant, len(examples))
-    threshold = _threshold(found[counted & relevant])
+    threshold = _threshold(found, counted & relevant, _collections(rows))
     skips = found < threshold
-    behind = skips[len(examples) :]
+    astray = chances(own * scores + article * among + intercept) < threshold
     return GateFit(
-        Gate(_fit(features, relevant).astype(np.float32), threshold=threshold, **mixing),
-        lost=float(skips[counted & relevant].mean()),
+        Gate(
+            _fit(features, relevant, weights).astype(np.float32),
+            own=own,
+            article=article,
+            intercept=intercept,
+            threshold=threshold,
+        ),
+        lost=max(float(skips[part].mean()) for part in _parts(counted & relevant, _collections(rows))),
+        stray=float(astray[counted & relevant].mean()),
         skipped=float(skips[counted & ~relevant].mean()) if (counted & ~relevant).any() else 0.0,
+        background=float(skips[len(examples) :].mean()) if background else float("nan"),
         relevant=int((counted & relevant).sum()),
         others=int((counted & ~relevant).sum()),
-        background=float(behind.mean()) if len(behind) else float("nan"),
     )
 
 
-def _fit(features: csr_matrix, relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
-    model = LogisticRegression(C=INVERSE_STRENGTH, class_weight="balanced", max_iter=300, fit_intercept=False)
-    return np.asarray(model.fit(features, relevant).coef_[0])
+def _weights(relevant: NDArray[np.bool_], *, labelled: int) -> NDArray[np.float64]:
+    """Weigh rows, so that the relevant ones and the others count the same together."""
+    behind = np.arange(len(relevant)) >= labelled
+    weights = np.where(relevant, 1.0, np.where(behind, BACKGROUND_WEIGHT, NEUTRAL_WEIGHT))
+    weights[relevant] *= weights[~relevant].sum() / relevant.sum()
+    return np.asarray(weights / weights.mean())
+
+
+def _among(scores: NDArray[np.float64], background: NDArray[np.float64], *, seed: int) -> NDArray[np.float64]:
+    """Give the mean score of a sentence's article, if that were one of the background; its own without one."""
+    if not len(background):
+        return scores
+    return (np.random.default_rng(seed).choice(background, len(scores)) * STRAY_AMONG + scores) / (STRAY_AMONG + 1)
+
+
+def _mix(
+    scores: NDArray[np.float64],
+    means: NDArray[np.float64],
+    among: NDArray[np.float64],
+    relevant: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+) -> tuple[float, float, float]:
+    """Fit how much a sentence's own score and its article's count."""
+    pairs = [(scores, means), (scores[relevant], among[relevant]), (scores[relevant], scores[relevant])]
+    stray = STRAY_WEIGHT * weights[relevant]
+    model = LogisticRegression().fit(
+        np.concatenate([np.stack(pair, axis=1) for pair in pairs]),
+        np.concatenate([relevant, np.ones(2 * len(stray), dtype=bool)]),
+        sample_weight=np.concatenate([weights, stray, stray]),
+    )
+    own, article = map(float, model.coef_[0])
+    return own, article, float(model.intercept_[0])
+
+
+def _fit(features: csr_matrix, relevant: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    model = LogisticRegression(C=INVERSE_STRENGTH, max_iter=300, fit_intercept=False)
+    return np.asarray(model.fit(features, relevant, sample_weight=weights).coef_[0])
 
 
 def _features(texts: Sequence[str]) -> csr_matrix:
@@ -136,12 +226,27 @@ def _counted(rows: Sequence[Example], relevant: NDArray[np.bool_], labelled: int
     return real if (real & relevant).sum() >= MIN_RELEVANT else there
 
 
-def _threshold(found: NDArray[np.float64]) -> float:
-    """Choose the highest threshold at which the share lost is below `MAX_LOST` with probability `LEVEL`.
+def _collections(rows: Sequence[Example]) -> NDArray[np.int64]:
+    """Give each article its collection, by number: names that differ in the number at their end only."""
+    return _numbered([_NUMBER.sub("", e.doc) for e in rows])
 
-    The upper bound of Clopper and Pearson (1934), "The use of confidence or fiducial limits".
+
+def _parts(chosen: NDArray[np.bool_], collections: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+    """Give the chosen rows, and those of each collection that has enough of them."""
+    sizes = np.bincount(collections[chosen])
+    return [chosen, *(chosen & (collections == k) for k in np.flatnonzero(sizes >= MIN_RELEVANT))]
+
+
+def _threshold(found: NDArray[np.float64], chosen: NDArray[np.bool_], collections: NDArray[np.int64]) -> float:
+    """Choose the highest threshold at which no more than `MAX_LOST` is lost, of all and of every collection.
+
+    Of all with probability `LEVEL`, by the upper bound of Clopper and Pearson (1934), "The use of confidence or
+    fiducial limits"; of a collection as measured, since many of those would leave no room.
     """
-    total, lost = len(found), -1
+    total, lost = int(chosen.sum()), -1
     while beta.ppf(LEVEL, lost + 2, total - lost - 1) <= MAX_LOST:
         lost += 1
-    return float(np.sort(found)[lost]) if lost >= 0 else 0.0
+    thresholds = [float(np.sort(found[chosen])[lost]) if lost >= 0 else 0.0]
+    for part in _parts(chosen, collections)[1:]:
+        thresholds.append(float(np.sort(found[part])[int(MAX_LOST * part.sum())]))
+    return min(thresholds)

@@ -74,6 +74,14 @@ def find_grammar(labels: Any, schema: Path | None, label_set: Any) -> Any:
     return read_grammar(folder, label_set) if folder.is_dir() else None
 
 
+def find_background(labels: Any, schema: Path | None, label_set: Any) -> Any:
+    """Read the ordinary news that lies beside the label set, for the relevance gate; nothing if there is none."""
+    from train.labels import read_examples
+
+    path = label_paths(labels, schema)[1].parent / "background.jsonl"
+    return read_examples([path], label_set).examples if path.is_file() else []
+
+
 def tell_skipped(skipped: int) -> None:
     """Say how many rows are of no use, for want of their text."""
     if skipped:
