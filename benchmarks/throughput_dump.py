@@ -142,19 +142,20 @@ def write_dump(path: Path, texts: Iterable[Text]) -> None:
 
 
 def write_pages(path: Path, texts: Iterable[Text], *, empty: int) -> None:
-    """Write articles as web pages of a .warc.gz, with ``empty`` pages without an article after each."""
+    """Write articles as web pages of a .warc.gz, with ``empty`` pages of scripts and hardly a word after each."""
     links = "".join(f'<li><a href="/{n}">Section {n}</a></li>' for n in range(30))
     with open(path, "wb") as file:
         for n, text in enumerate(texts):
-            paragraphs = "".join(
-                f"<p>{' '.join(text.sentences[k : k + 3])}</p>" for k in range(0, len(text.sentences), 3)
+            starts = range(0, len(text.sentences), 3)
+            paragraphs = "".join(f"<p>{' '.join(text.sentences[k : k + 3])}</p>" for k in starts)
+            title = text.title or "News"
+            article = (
+                f"<nav><ul>{links}</ul></nav><article><h1>{title}</h1>{paragraphs}</article><footer>{links}</footer>"
             )
-            article = f"<article><h1>{text.title or 'News'}</h1>{paragraphs}</article>"
-            for m, body in enumerate([article, *[f"<p>Page {n}.</p>"] * empty]):
+            for m, body in enumerate([article, *["<div id='app'>Loading</div>"] * empty]):
                 page = (
-                    f"<!doctype html><html><head><title>{text.title or 'News'}</title>"
-                    f"<script>{'var a = 1;' * 200}</script><style>{'p {margin: 0} ' * 100}</style></head>"
-                    f"<body><nav><ul>{links}</ul></nav>{body}<footer><ul>{links}</ul></footer></body></html>"
+                    f"<!doctype html><html><head><title>{title}</title><script>{'var a = 1;' * 200}</script>"
+                    f"<style>{'p {margin: 0} ' * 100}</style></head><body>{body}</body></html>"
                 )
                 file.write(gzip.compress(_record(f"https://news.example/{n}/{m}", page.encode()), 3))
 

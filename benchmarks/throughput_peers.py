@@ -37,7 +37,7 @@ def targets_of(dimension: dict[str, Any], rng: np.random.Generator) -> Any:
 
 
 def load_setfit(task: dict[str, Any], rows: Sequence[str]) -> Predict:
-    """SetFit, with its own logistic regression as head."""
+    """Load SetFit, with its own logistic regression as head."""
     from setfit import SetFitModel
 
     rng, models = np.random.default_rng(0), []
@@ -51,7 +51,7 @@ def load_setfit(task: dict[str, Any], rows: Sequence[str]) -> Predict:
 
 
 def load_transformers(task: dict[str, Any], _: Sequence[str]) -> Predict:
-    """transformers' pipeline, in batches, the sentences sorted by length, which spares it padding."""
+    """Load transformers' pipeline, for batches, the sentences sorted by length, which spares it padding."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
     tokenizer, pipes = AutoTokenizer.from_pretrained(task["base"]), []
@@ -66,7 +66,7 @@ def load_transformers(task: dict[str, Any], _: Sequence[str]) -> Predict:
 
 
 def load_embeddings(task: dict[str, Any], rows: Sequence[str]) -> Predict:
-    """sentence-transformers once for all dimensions, scikit-learn's logistic regression for each."""
+    """Load sentence-transformers once for all dimensions, scikit-learn's logistic regression for each."""
     from sentence_transformers import SentenceTransformer
     from sklearn.linear_model import LogisticRegression
     from sklearn.multiclass import OneVsRestClassifier

@@ -52,10 +52,8 @@ def job(dump: Path, out: Path, settings: ScorerSettings) -> Job:
 
 
 def files(out: Path) -> dict[str, bytes]:
-    """Everything that a run has left but its own notes."""
-    return {
-        path.name: path.read_bytes() for path in out.parent.iterdir() if path != out.parent / f"{out.name}.run.json"
-    }
+    """Everything that a run has left."""
+    return {path.name: path.read_bytes() for path in out.parent.iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +61,8 @@ def expected(dump: Path, settings: ScorerSettings, tmp_path_factory: pytest.Temp
     out = tmp_path_factory.mktemp("local") / "result.parquet"
     score_dump(job(dump, out, settings))
     found = files(out)
-    assert len(found) == 4
+    ends = ("articles.parquet", "parquet", "parquet.rejects.jsonl", "parquet.run.json")
+    assert sorted(found) == [f"result.{end}" for end in ends]
     assert pq.read_metadata(out).num_rows == 180
     return found
 
