@@ -11,8 +11,11 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from newslean.errors import DataError
 
@@ -58,21 +61,71 @@ def run_fresh(arguments: list[str], folder: Path) -> Measured:
     DataError
         If it ends with another exit code than 0.
     """
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}  # nobody is charged for asking the network
-    with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
+    with _files(folder) as (out, err):
         start = time.perf_counter()
-        child = subprocess.Popen(
-            [sys.executable, *arguments], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
-        )
+        child = _start(arguments, out, err)
         # getrusage(RUSAGE_CHILDREN) gives the largest of all children so far; wait4 the same number of this one alone.
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)  # or Popen would wait for it again
+    return Measured(seconds, usage.ru_maxrss / MEGABYTE, _output(child, arguments, folder))
+
+
+def run_watched(arguments: list[str], folder: Path, *, interval: float = 0.25) -> Measured:
+    """Run as `run_fresh` does, and add up the memory of the process and all that it starts, several times a second.
+
+    Shared pages count once for each process that has them. The looking takes a little time of its own: for
+    memory, not for speed.
+    """
+    import psutil  # for this alone
+
+    peak = 0
+    with _files(folder) as (out, err):
+        start = time.perf_counter()
+        child = _start(arguments, out, err)
+        process = psutil.Process(child.pid)
+        while True:
+            try:
+                child.wait(timeout=interval)
+                break
+            except subprocess.TimeoutExpired:
+                peak = max(peak, _resident(process))
+        seconds = time.perf_counter() - start
+    return Measured(seconds, peak / 1e6, _output(child, arguments, folder))
+
+
+def _resident(process: Any) -> int:
+    """Add up the resident memory of a process and its descendants, in bytes."""
+    import psutil
+
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        for one in (process, *process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                total += one.memory_info().rss
+    return total
+
+
+@contextmanager
+def _files(folder: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
+        yield out, err
+
+
+def _start(arguments: list[str], out: BinaryIO, err: BinaryIO) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}  # nobody is charged for asking the network
+    return subprocess.Popen(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+    )
+
+
+def _output(child: "subprocess.Popen[bytes]", arguments: list[str], folder: Path) -> str:
+    """Read what a process that has ended has said; refuse any exit code but 0."""
     output, errors = ((folder / name).read_text(encoding="utf-8", errors="replace") for name in ("stdout", "stderr"))
     if child.returncode:
         last = (errors.strip().splitlines() or ["no message"])[-1]
         raise DataError(f"python {shlex.join(arguments)}: expected exit code 0; found {child.returncode}: {last}")
-    return Measured(seconds, usage.ru_maxrss / MEGABYTE, output)
+    return output
 
 
 def imported_modules(arguments: list[str], folder: Path) -> list[str]:

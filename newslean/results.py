@@ -116,4 +116,6 @@ def _article_labels(
     spoken = {label: count for label, count in counts.items() if label != dimension.neutral and count}
     if sum(spoken.values()) < max(ARTICLE_SHARE * total, 1):
         return dimension.neutral
-    return max(spoken, key=lambda label: (spoken[label], sum(s.scores[dimension.name][label] for s in sentences)))
+    return max(
+        spoken, key=lambda label: (spoken[label], sum(s.scores[dimension.name][label] for s in sentences if s.scores))
+    )

@@ -53,6 +53,11 @@ def test_a_tie_goes_to_the_higher_sum_of_probabilities(schema: Schema):
     assert article(schema, sentence("rise", p=0.8), sentence("fall", p=0.6)).labels["mood"] == "rise"
 
 
+def test_a_sentence_that_no_model_was_asked_about_takes_no_part_in_a_tie(schema: Schema):
+    skipped = TaggedSentence("Text.", 0, 5, {"topic": [], "mood": "flat"}, {})
+    assert article(schema, skipped, sentence("rise", p=0.6), sentence("fall", p=0.8)).labels["mood"] == "fall"
+
+
 def test_lean(schema: Schema):
     assert article(schema, sentence("rise")).lean == {"mood": 1.0}
     assert article(schema, sentence("fall"), sentence()).lean == {"mood": -1.0}

@@ -6,14 +6,19 @@ which is imported when there is something to score.
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from newslean.errors import DataError
+
+if TYPE_CHECKING:
+    from newslean.scoring.run import Engine
 
 TABLES = (".parquet", ".jsonl", ".csv")
 """Ends of --out that make it a dump's result."""
@@ -35,7 +40,12 @@ def dump_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option("--articles-only", is_flag=True, help="Write no sentences."),
             click.option("--only-relevant", is_flag=True, help="Leave out what is none of everything."),
             click.option("--gate/--no-gate", default=True, help="Let a cheap model skip what can have no label."),
-            click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes.  [default: one a core]"),
+            click.option(
+                "--workers",
+                type=click.IntRange(1),
+                metavar="N",
+                help="Processes; of the whole cluster with --engine ray.  [default: one a core]",
+            ),
             click.option("--batch-size", type=click.IntRange(1), metavar="N", help="Articles a worker takes at once."),
             click.option("--max-rejects", type=click.IntRange(0), metavar="N", help="Stop after more than these."),
             click.option("--overwrite", is_flag=True, help="Begin anew, whatever stands at --out."),
@@ -98,11 +108,15 @@ def score(
         piece_articles=options["batch_size"] or PIECE_ARTICLES,
         max_rejects=options["max_rejects"],
     )
+    engine = _engine(options["engine"], options["address"], options["workers"])
+    # Ray tells of lost nodes on standard output, which is for results.
+    aside = redirect_stdout(sys.stderr) if engine and sys.stderr else nullcontext()
     quiet = options["progress"] == "none"
-    with _interrupts(tell) as stop, open_progress(options["progress"]) as show:
+    with aside, _interrupts(tell) as stop, open_progress(options["progress"]) as show:
         done = score_dump(
             job,
             workers=options["workers"] or cores(),
+            engine=engine,
             overwrite=options["overwrite"],
             on_note=None if quiet else tell,
             on_progress=show,
@@ -114,6 +128,18 @@ def score(
     if done.rejects:
         tell(f"{done.rejects:,} rejects, listed in {job.beside('.rejects.jsonl')}")
     return 1 if done.rejects else 0
+
+
+def _engine(name: str, address: str | None, workers: int | None) -> "Engine | None":
+    """Choose who scores; None: this machine."""
+    if name == "local":
+        if address is not None:
+            raise DataError(f"--address {address}: expected --engine ray; found --engine local. Give both or neither.")
+        return None
+    from newslean.scoring.on_ray import check_ray, score_on_ray
+
+    check_ray(address)
+    return partial(score_on_ray, address=address, actors=workers)
 
 
 @contextmanager

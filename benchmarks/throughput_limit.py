@@ -1,0 +1,128 @@
+"""How near the transformer comes to what the machine's int8 matrix multiplication can do, on one core.
+
+Takes a model folder and the task file that throughput_own.py writes. The limit
+is ONNX Runtime's own MatMulInteger on the shapes of the model's weights, the
+work is the multiply-adds of those weights over the tokens of the sentences,
+context included. Attention, normalisation and tokenizing are work too, but
+none that counts: they are what keeps the share below 1.
+"""
+
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from newslean.finetuned import Finetuned, encode
+from newslean.manifest import read_manifest
+
+ROWS = (128, 512)
+"""Rows of the left matrix, beside the median number of tokens."""
+
+SECONDS = 0.3
+"""For which each shape is multiplied at least."""
+
+SMALL = 64
+"""Weights with fewer columns are heads: they see one row a sentence."""
+
+INT8 = ("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul")
+
+
+def weights_of(graph: Path) -> Counter[tuple[int, int]]:
+    """Count the shapes of the int8 weights that every token is multiplied with."""
+    import onnx
+
+    model = onnx.load(str(graph))
+    shapes = {i.name: tuple(i.dims) for i in model.graph.initializer}
+    found = [shapes[n.input[1]] for n in model.graph.node if n.op_type in INT8 and n.input[1] in shapes]
+    kept = [shape for shape in found if len(shape) == 2 and shape[1] >= SMALL] or found
+    return Counter(kept)
+
+
+def multiplier(kind: str, shape: tuple[int, int]) -> ort.InferenceSession:
+    """Make a graph that multiplies with int8 weights of a shape: MatMulInteger, or with quantizing and scaling."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    constants = {"b": rng.integers(-127, 128, shape, dtype=np.int8), "b_zero": np.zeros(shape[1], np.int8)}
+    if kind == "MatMulInteger":
+        constants["a_zero"] = np.array(128, np.uint8)
+        node = helper.make_node(kind, ["a", "b", "a_zero", "b_zero"], ["y"])
+        types = (TensorProto.UINT8, TensorProto.INT32)
+    else:
+        constants["b_scale"] = np.full(shape[1], 0.01, np.float32)
+        node = helper.make_node(kind, ["a", "b", "b_scale", "b_zero"], ["y"], domain="com.microsoft")
+        types = (TensorProto.FLOAT, TensorProto.FLOAT)
+    graph = helper.make_graph(
+        [node],
+        "multiply",
+        [helper.make_tensor_value_info("a", types[0], [None, shape[0]])],
+        [helper.make_tensor_value_info("y", types[1], [None, shape[1]])],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def rate(kind: str, shapes: Counter[tuple[int, int]], rows: int) -> float:
+    """Measure multiply-adds a second over all shapes, each as often as the model has it."""
+    work = spent = 0.0
+    for shape, count in shapes.items():
+        session = multiplier(kind, shape)
+        rng = np.random.default_rng(1)
+        left = rng.integers(0, 256, (rows, shape[0]), dtype=np.uint8)
+        feed = {"a": left if kind == "MatMulInteger" else left.astype(np.float32) / 64 - 2}
+        times: list[float] = []
+        while sum(times) < SECONDS or len(times) < 5:
+            start = time.perf_counter()
+            session.run(["y"], feed)
+            times.append(time.perf_counter() - start)
+        work += count * rows * shape[0] * shape[1]
+        spent += count * median(times)
+    return work / spent
+
+
+def main(model: str, path: str) -> None:
+    """Measure the limit and the transformer, and print both."""
+    pairs = json.loads(Path(path).read_text(encoding="utf-8"))["pairs"]
+    manifest = read_manifest(model)
+    shapes = weights_of(Path(model, "model.onnx"))
+    finetuned = Finetuned.load(model, manifest, threads=1)
+    encodings = [encode(finetuned.tokenizer, *pair, max_length=manifest.max_length) for pair in pairs]
+    tokens = [len(encoding.ids) for encoding in encodings]
+    rows = sorted({int(median(tokens)), *ROWS})
+    limits: dict[str, Any] = {
+        kind: {n: rate(kind, shapes, n) for n in rows} for kind in ("MatMulInteger", "DynamicQuantizeMatMul")
+    }
+    texts, contexts = zip(*pairs, strict=True)
+    finetuned.logits(texts[:8], contexts[:8])
+    start = time.perf_counter()
+    finetuned.logits(texts, contexts)
+    seconds = time.perf_counter() - start
+    work = sum(tokens) * sum(k * n * count for (k, n), count in shapes.items())
+    limit = max(limits["MatMulInteger"].values())
+    found = {
+        "sentences": len(pairs),
+        "tokens_mean": sum(tokens) / len(tokens),
+        "work_per_sentence": work / len(pairs),
+        "seconds": seconds,
+        "rate": work / seconds,
+        "limit": limit,
+        "share": work / seconds / limit,
+        "limits": {kind: {str(n): value for n, value in found.items()} for kind, found in limits.items()},
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

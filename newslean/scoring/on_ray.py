@@ -1,0 +1,255 @@
+"""Scoring on a Ray cluster: an actor a core, a few batches under way, results in the order of the dump.
+
+Knows Ray, an extra; knows neither what is read nor where results go. The dump
+is read where the run was started. Ray Data only hands out the numbers of
+batches: whoever scores one asks for it by its number, and may ask again, so
+that what a dying node had begun is done anew elsewhere.
+"""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import pyarrow as pa
+
+from newslean.errors import DataError, NewsleanError
+from newslean.scoring.local import Scored
+from newslean.scoring.pieces import Piece
+from newslean.scoring.ray_actors import Feed, RayScorer, model_files, unpack, versions
+from newslean.scoring.scorer import ScorerSettings
+
+UNDER_WAY = 4
+"""Batches per actor that are read ahead: enough that none waits, few enough that memory stays bounded."""
+
+ROUND = 512
+"""Batches per actor after which Ray Data begins anew, and every actor with it: minutes of work for seconds of loss."""
+
+SHARE = 0.5
+"""Of a core, that an actor claims: half of the nodes may die, and the rest still has room for all actors."""
+
+PATIENCE = 0.2
+"""Seconds between two looks at whether to go on waiting."""
+
+
+def check_ray(address: str | None) -> None:
+    """Say what is missing before anything is done.
+
+    Raises
+    ------
+    DataError
+        If Ray is not installed, or no cluster answers at the address, or not in the way that is needed.
+    """
+    try:
+        import ray.data  # noqa: F401 - an extra
+    except ImportError as error:
+        raise DataError(
+            f"--engine ray: expected Ray Data; found: {str(error).partition(chr(10))[0]}. "
+            "Run pip install 'newslean[dump,ray]' here and on every node."
+        ) from None
+    if address is not None and address.startswith("ray://"):
+        raise DataError(
+            f"--address {address}: expected the address of a cluster that this machine is a node of, such as "
+            "10.0.0.1:6379 or auto; found Ray Client's. Start the run on a node."
+        )
+    if address is not None and address.rpartition(":")[0]:
+        _reach(address)
+
+
+def score_on_ray(
+    pieces: Iterable[Piece], settings: ScorerSettings, *, address: str | None = None, actors: int | None = None
+) -> Iterator[Scored]:
+    """Score pieces on a Ray cluster and yield them in their order.
+
+    Parameters
+    ----------
+    settings : ScorerSettings
+        The model's folder need only be on this machine: its files are sent to the actors.
+    address : str, optional
+        As for `ray.init`; where not given that of ``RAY_ADDRESS``, or a cluster that is started on this machine. A
+        connection that is open already is used.
+    actors : int, optional
+        Processes in the whole cluster, each with a model of its own; one a core where not given.
+
+    Raises
+    ------
+    DataError
+        If Ray is not installed, or no cluster answers.
+    NewsleanError
+        If the cluster fails in a way that it does not mend itself.
+    """
+    check_ray(address)
+    import ray
+
+    own = not ray.is_initialized()
+    try:
+        if own:
+            _connect(address)
+        actors = actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        yield from _Run(settings, actors).score(pieces)
+    except ray.exceptions.RayTaskError as error:
+        raise _cause(error) from None
+    except (ray.exceptions.RayError, ConnectionError) as error:
+        raise _lost(error) from None
+    finally:
+        if own:
+            ray.shutdown()
+
+
+class _Run:
+    """One dump on a cluster that is connected."""
+
+    def __init__(self, settings: ScorerSettings, actors: int) -> None:
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        options = {"num_cpus": 0, "scheduling_strategy": here, "max_concurrency": 100 + 4 * actors}
+        self.actors = actors
+        self.feed = ray.remote(Feed).options(**options).remote()
+        self.kwargs = {
+            "settings": settings,
+            "feed": self.feed,
+            "files": ray.put(model_files(settings.model)),
+            "expected": versions(),
+        }
+        self.room = threading.Semaphore(UNDER_WAY * actors)
+        self.read: SimpleQueue[Piece | Exception | None] = SimpleQueue()
+        self.done = 0
+        self.left = False
+
+    def score(self, pieces: Iterable[Piece]) -> Iterator[Scored]:
+        """Read in a thread of its own, and yield what comes back."""
+        reader = threading.Thread(target=self._read, args=(pieces,), daemon=True)
+        reader.start()
+        results = self._results()
+        try:
+            while (piece := self._next()) is not None:
+                result = None
+                if piece.batch is not None:
+                    result = next(results)
+                    self.done += 1
+                self.room.release()
+                yield piece, result
+        finally:
+            self.left = True
+            results.close()
+            reader.join(timeout=5)
+
+    def _next(self) -> Piece | None:
+        while True:
+            with suppress(Empty):  # a wait without end could not be interrupted
+                found = self.read.get(timeout=PATIENCE)
+                if isinstance(found, Exception):
+                    raise found
+                return found
+
+    def _read(self, pieces: Iterable[Piece]) -> None:
+        """Give what is read to the feed, never more than there is room for."""
+        import ray
+
+        number = 0
+        try:
+            for piece in pieces:
+                while not self.room.acquire(timeout=PATIENCE):
+                    if self.left:
+                        return
+                if piece.batch is not None:
+                    ray.get(self.feed.give.remote(number, piece.batch, self.done))
+                    number += 1
+                self.read.put(piece)
+            ray.get(self.feed.give.remote(number, None, self.done))
+            self.read.put(None)
+        except Exception as error:  # noqa: BLE001 - told to the thread that asks
+            self.read.put(error)
+
+    def _results(self) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the results of batch 0, 1, ... without end: the caller knows when it has all."""
+        number = 0
+        while True:
+            rows = iter(
+                self._dataset(number, ROUND * self.actors).iter_batches(batch_size=None, batch_format="pyarrow")
+            )
+            try:
+                for table in rows:
+                    for row in table.to_pylist():
+                        if row["number"] != number or not row["result"]:
+                            raise NewsleanError(f"expected result {number} of the cluster; found {row['number']}.")
+                        yield unpack(row["result"])
+                        number += 1
+            finally:
+                rows.close()
+
+    def _dataset(self, first: int, count: int) -> Any:
+        """Let Ray Data score a run of batches: each number is a block, so that it goes to an actor by itself."""
+        import ray.data
+
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        numbers = ray.data.from_items([{"number": n} for n in range(first, first + count)], override_num_blocks=count)
+        dataset = numbers.map_batches(
+            RayScorer,
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(size=self.actors, max_tasks_in_flight_per_actor=2),
+            fn_constructor_kwargs=self.kwargs,
+            num_cpus=SHARE,
+        )
+        context = dataset.context
+        context.execution_options.preserve_order = True
+        context.execution_no_progress_timeout_s = -1  # a pipe may be slow, and an article long
+        context.raise_original_map_exception = True
+        context.enable_progress_bars = context.print_on_execution_start = False
+        return dataset
+
+
+def _reach(address: str) -> None:
+    """Try a cluster's address: Ray would go on trying for minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise _no_cluster(address, error) from None
+
+
+def _no_cluster(address: str, error: Exception) -> DataError:
+    told = str(error).strip().partition("\n")[0].rstrip(".")
+    return DataError(
+        f"--address {address}: expected a Ray cluster; found none: {told}. Start one with ray start --head, or give no "
+        "address for one on this machine."
+    )
+
+
+def _connect(address: str | None) -> None:
+    import ray
+
+    from newslean.finetuned import cores
+
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of what Ray Data itself does
+    local: dict[str, Any] = {"num_cpus": cores(), "include_dashboard": False} if address == "local" else {}
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **local)
+    except (ValueError, RuntimeError, OSError) as error:  # ConnectionError is one
+        raise _no_cluster(address, error) from None
+
+
+def _cause(error: Any) -> Exception:
+    """Find newslean's own error under Ray's, and wrap any other."""
+    cause = getattr(error, "cause", None)
+    if isinstance(error, NewsleanError):
+        return error
+    if isinstance(cause, NewsleanError):
+        return cause
+    return _lost(cause or error)
+
+
+def _lost(error: BaseException) -> NewsleanError:
+    told = (str(error).strip().splitlines() or [""])[-1]
+    return NewsleanError(
+        f"expected the Ray cluster to go on; {type(error).__name__}: {told}. The same command goes on where it was; "
+        "every node needs newslean[dump,ray]."
+    )
