@@ -7,13 +7,13 @@ which is imported when there is something to score.
 import os
 import signal
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from newslean.errors import DataError
+from newslean.errors import DataError, Stopped
 
 TABLES = (".parquet", ".jsonl", ".csv")
 """Ends of --out that make it a dump's result."""
@@ -60,7 +60,7 @@ def check_no_dump(articles: tuple[str, ...], given: Collection[str]) -> None:
     """Refuse dumps, and options for dumps, where no table is asked for."""
     ends = ", ".join(TABLES)
     if given:
-        names = ", ".join("--" + name.replace("_", "-") for name in given)
+        names = ", ".join("--" + name.replace("_", "-").replace("gate", "gate/--no-gate") for name in given)
         raise DataError(f"{names}: expected --out with a name that ends in {ends}; found none. Give one.")
     from newslean.dump.formats import form_of
     from newslean.dump.remote import is_remote
@@ -91,7 +91,7 @@ def score(
     names = ("min_confidence", "gate", "only_relevant", "articles_only")
     job = Job(
         inputs=articles,
-        out=Path(out),
+        out=Path(os.path.realpath(out) if os.path.islink(out) else out),  # a link stays a link
         settings=ScorerSettings(model=model, **{name: options[name] for name in names}),
         columns=Columns(**{name: options[f"{name}_column"] for name in COLUMNS}),
         input_format=options["input_format"],
@@ -99,15 +99,19 @@ def score(
         max_rejects=options["max_rejects"],
     )
     quiet = options["progress"] == "none"
-    with _interrupts(tell) as stop, open_progress(options["progress"]) as show:
-        done = score_dump(
-            job,
-            workers=options["workers"] or cores(),
-            overwrite=options["overwrite"],
-            on_note=None if quiet else tell,
-            on_progress=show,
-            stop=stop,
-        )
+    try:
+        with _interrupts(tell) as stop, open_progress(options["progress"]) as show:
+            done = score_dump(
+                job,
+                workers=options["workers"] or cores(),
+                overwrite=options["overwrite"],
+                on_note=None if quiet else tell,
+                on_progress=show,
+                stop=stop,
+            )
+    except KeyboardInterrupt:
+        again = "the same command, without --overwrite," if options["overwrite"] else "the same command"
+        raise Stopped(f"interrupted; {again} goes on from what was kept.") from None
     if not quiet:
         skipped = f" ({done.skipped / max(done.sentences, 1):.0%} skipped by the gate)" if done.skipped else ""
         tell(f"{out}: {done.articles:,} articles, {done.sentences:,} sentences{skipped}")
@@ -125,7 +129,8 @@ def _interrupts(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
         if come:
             raise KeyboardInterrupt
         come.append(number)
-        tell("interrupted: finishing what was begun; once more to stop at once")
+        with suppress(RuntimeError):  # it came while another line was being written
+            tell("interrupted: finishing what was begun; once more to stop at once")
 
     before = signal.signal(signal.SIGINT, note)
     try:
