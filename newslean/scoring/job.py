@@ -110,9 +110,10 @@ def check_names(job: Job) -> None:
         check_target(path, inputs=job.inputs)
     ours = [job.out, job.articles, *map(job.beside, (".rejects.jsonl", ".run.json", ".work"))]
     for name in job.inputs:
-        if any(_covers(name, path) for path in ours):
+        if within := next((path for path in ours if _covers(name, path)), None):
             raise DataError(
-                f"{job.out}: expected a place that is not read itself; found one within {name}. Name another folder."
+                f"{job.out}: expected a result that is not read itself; found {within.name} within {name}. "
+                "Name another folder for it."
             )
 
 
