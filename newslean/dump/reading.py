@@ -83,8 +83,7 @@ def open_dump(
         If nothing can be done: there is no input, no such format, or the only input is missing, of unknown form,
         without the columns, or needs a package that is not installed. Among several such a one is a `Reject`.
     """
-    if input_format is not None and input_format not in FORMATS:
-        raise DataError(f"input_format: expected {', '.join(FORMATS)}; found {input_format!r}. Name one of them.")
+    _check_format(input_format)
     if max_bytes < 1:
         raise DataError(f"max_bytes: expected a number from 1 on; found {max_bytes}. Leave it out for {MAX_BYTES:,}.")
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
@@ -109,7 +108,13 @@ def read_steps(
     DataError
         As by `open_dump`; and if what comes before that place is not what it was, or cannot be told to be.
     """
+    _check_format(input_format)
     return _read_all([*inputs], input_format, Place("", columns, MAX_BYTES, on_note), start)
+
+
+def _check_format(name: str | None) -> None:
+    if name is not None and name not in FORMATS:
+        raise DataError(f"input_format: expected {', '.join(FORMATS)}; found {name!r}. Name one of them.")
 
 
 def _read_all(given: list[str | Path], input_format: str | None, settings: Place, start: Start) -> Iterator[Step]:

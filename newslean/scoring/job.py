@@ -64,6 +64,9 @@ class Job:
 
 def claim_of(job: Job, model: str) -> dict[str, Any]:
     """Give all that the result hangs on, but for the inputs themselves."""
+    limit = job.settings.min_confidence
+    if limit is not None and not 0 <= limit <= 1:
+        raise DataError(f"min_confidence: expected a number from 0 to 1; found {limit}. Leave it out for the model's.")
     options = {key: value for key, value in asdict(job.settings).items() if key != "model"}
     return {
         "format": FORMAT,

@@ -70,7 +70,8 @@ def command(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str | Path, data: bytes = b"", model: str | Path = model) -> Result:
-        words = [*map(str, arguments), "--model", str(model), "--workers", "1"]
+        words = [*map(str, arguments), "--model", str(model)]
+        words += ["--workers", "1"] if any(word.endswith((".csv", ".jsonl", ".parquet")) for word in words[1:]) else []
         result = CliRunner().invoke(predict.main, words, input=data)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
         assert result.stdout == ""

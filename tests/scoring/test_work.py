@@ -121,7 +121,7 @@ def test_a_folder_in_which_nothing_was_done_goes(tmp_path: Path):
         work.begin(CLAIM, iter([{"source": float("nan")}]))  # which has no JSON
     assert not work.folder.exists()
     with work.held():
-        work.begin(CLAIM, [])
+        work.begin(CLAIM, [{"source": "a"}])
         work.add(shard(1))
     assert numbers(begun(work.folder)) == [1]
 
