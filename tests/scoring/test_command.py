@@ -3,10 +3,12 @@
 import gzip
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -248,87 +250,146 @@ NEWS = (
 )
 
 
-@pytest.fixture(scope="module")
-def long(tmp_path_factory: pytest.TempPathFactory, model: Path) -> tuple[bytes, dict[str, bytes]]:
-    """A dump of some seconds, and what it gives when nobody interrupts."""
-    folder = tmp_path_factory.mktemp("long")
-    dump = write_lines(folder / "dump.jsonl", articles(2_200, most=24)).read_bytes()
-    assert end_of(start("dump.jsonl", "--out", "out.jsonl", "--model", model, cwd=folder))[0] == 0
-    return dump, {path.name: path.read_bytes() for path in folder.glob("out.*")}
+SMALL_SHARDS = "from newslean.scoring import run; run.SHARD_ARTICLES = 20; import predict; predict.main()"
+
+
+class Run:
+    """A run in processes of its own that reads standard input, and so waits wherever a test wants it to."""
+
+    def __init__(self, folder: Path, model: Path, workers: int) -> None:
+        self.shards, self.folder = folder / "out.jsonl.work", folder
+        self.arguments = [
+            "-",
+            "--out",
+            "out.jsonl",
+            "--model",
+            str(model),
+            "--workers",
+            str(workers),
+            "--batch-size",
+            "4",
+        ]
+
+    def start(self) -> None:
+        command = [sys.executable, "-c", SMALL_SHARDS, *self.arguments]
+        environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT)}
+        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is collected
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self.errors}
+        self.process = subprocess.Popen(
+            command, cwd=self.folder, env=environment, preexec_fn=heed, start_new_session=True, **pipes
+        )
+
+    def give(self, data: bytes) -> None:
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def kept(self) -> dict[str, tuple[int, int]]:
+        found = (
+            sorted(self.shards.glob("shard-*.parquet")) if self.process.poll() is None or self.shards.exists() else []
+        )
+        return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+    def until_kept(self, number: int) -> None:
+        until(lambda: len(self.kept()) >= number or self.process.poll() is not None)
+        assert self.process.poll() is None, self.told()
+        self.children = psutil.Process(self.process.pid).children(recursive=True)
+
+    def told(self) -> list[str]:
+        return os.pread(self.errors.fileno(), 1 << 20, 0).decode().splitlines()
+
+    def interrupt(self) -> None:
+        """As a terminal does: all processes of the group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def end(self, data: bytes = b"") -> tuple[int, list[str]]:
+        out, _ = self.process.communicate(data, timeout=120)
+        assert out == b""
+        assert "Traceback" not in " ".join(self.told())
+        assert psutil.wait_procs(getattr(self, "children", []), timeout=20)[1] == []
+        return self.process.returncode, self.told()
 
 
 @pytest.fixture
-def whole(tmp_path: Path, long: tuple[bytes, dict[str, bytes]]) -> dict[str, bytes]:
-    (tmp_path / "dump.jsonl").write_bytes(long[0])
-    os.utime(tmp_path / "dump.jsonl", (1, 1))
-    return {name: content for name, content in long[1].items() if name != "out.jsonl.run.json"}
+def lines() -> list[bytes]:
+    return [json.dumps(row).encode() + b"\n" for row in articles(300)]
 
 
-def working(tmp_path: Path, process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Wait until a run has kept a shard; give its processes."""
-    until(lambda: list((tmp_path / "out.jsonl.work").glob("shard-*.parquet")) or process.poll() is not None)
-    assert process.poll() is None
-    return psutil.Process(process.pid).children(recursive=True)
+@pytest.fixture
+def whole(command: Command, lines: list[bytes], results: Results) -> dict[str, bytes]:
+    """What the articles give when nobody interrupts."""
+    assert command("-", "--out", "out.jsonl", data=b"".join(lines)).exit_code == 0
+    return results()
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_interrupted_and_killed(tmp_path: Path, model: Path, whole: dict[str, bytes], results: Results, workers: str):
-    arguments = ("dump.jsonl", "--out", "out.jsonl", "--model", model, "--workers", workers, "--batch-size", "20")
-    process = start(*arguments, cwd=tmp_path)
-    children = working(tmp_path, process)
-    assert (len(children) >= 2) == (workers == "2")
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
-    code, told = end_of(process)
+INTERRUPTED = "interrupted: finishing what was begun; once more to stop at once"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_interrupted_and_killed(
+    tmp_path: Path, model: Path, lines: list[bytes], whole: dict[str, bytes], results: Results, workers: int
+):
+    run = Run(tmp_path, model, workers)
+    run.start()
+    run.give(b"".join(lines[:180]))
+    run.until_kept(2)
+    assert (len(run.children) >= 2) == (workers == 2)
+    run.interrupt()
+    until(lambda: INTERRUPTED in run.told())
+    code, told = run.end(b"".join(lines[180:182]))
     assert code == 130
-    *_, first, last = told.splitlines()
-    assert first == "interrupted: finishing what was begun; once more to stop at once"
-    assert last.startswith("predict.py: stopped after 1,")
-    assert last.endswith("articles. The same command goes on from there.")
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert re.fullmatch(r"predict\.py: stopped after \d+ articles\. The same command goes on from there\.", told[-1])
+    assert told[-2] == INTERRUPTED
+    kept = run.kept()
+    assert 2 <= len(kept) < 11
     assert results(keep=True) == {}
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out.jsonl.work").glob("shard-*.parquet")}
-    process = start(*arguments, cwd=tmp_path)
-    until(
-        lambda: (
-            len(list((tmp_path / "out.jsonl.work").glob("shard-*.parquet"))) > len(kept) or process.poll() is not None
-        )
-    )
-    children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-    process.kill()
-    process.communicate()
-    assert psutil.wait_procs(children, timeout=20)[1] == []  # nobody works on for one who is dead
-    assert {path: path.stat().st_mtime_ns for path in kept if path.exists()} == kept
-    assert end_of(start(*arguments, cwd=tmp_path))[0] == 0
-    assert whole.items() <= results().items()
-    assert [path.name for path in tmp_path.iterdir()] == ["dump.jsonl"]
+
+    run.start()
+    run.give(b"".join(lines[:290]))
+    run.until_kept(len(kept) + 1)
+    run.process.kill()
+    run.process.stdin.close()
+    run.process.wait()
+    assert psutil.wait_procs(run.children, timeout=20)[1] == []  # nobody works on for one who is dead
+    assert kept.items() <= run.kept().items()
+
+    run.start()
+    assert run.end(b"".join(lines))[0] == 0
+    assert results() == whole
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_interrupted_twice(tmp_path: Path, model: Path, whole: dict[str, bytes], results: Results):
-    arguments = ("dump.jsonl", "--out", "out.jsonl", "--model", model, "--workers", "2", "--batch-size", "500")
-    process = start(*arguments, cwd=tmp_path)
-    children = working(tmp_path, process)
-    kept = sorted(path.name for path in (tmp_path / "out.jsonl.work").glob("shard-*.parquet"))
-    os.killpg(process.pid, signal.SIGINT)
-    time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    code, told = end_of(process)
+def test_interrupted_twice(tmp_path: Path, model: Path, lines: list[bytes], whole: dict[str, bytes], results: Results):
+    run = Run(tmp_path, model, 2)
+    run.start()
+    run.give(b"".join(lines[:180]))
+    run.until_kept(2)
+    run.interrupt()
+    until(lambda: INTERRUPTED in run.told())
+    run.interrupt()
+    run.process.wait(timeout=60)  # though its input goes on
+    code, told = run.end()
     assert code == 130
-    assert "goes on from" in told.splitlines()[-1]
-    assert psutil.wait_procs(children, timeout=20)[1] == []
-    assert kept == sorted(path.name for path in (tmp_path / "out.jsonl.work").glob("shard-*.parquet"))[: len(kept)]
-    assert end_of(start(*arguments, cwd=tmp_path))[0] == 0
-    assert whole.items() <= results().items()
+    assert told[-2:] == [INTERRUPTED, "predict.py: interrupted; the same command goes on from what was kept."]
+    kept = run.kept()
+    assert len(kept) >= 2
+    run.start()
+    assert run.end(b"".join(lines))[0] == 0
+    assert results() == whole
 
 
-@pytest.mark.usefixtures("whole")
-def test_interrupted_before_the_workers_are_there(tmp_path: Path, model: Path):
+def test_interrupted_while_the_workers_start(tmp_path: Path, model: Path, lines: list[bytes]):
     """A worker that is just being born gets the interrupt too, and has to say nothing."""
-    process = start("dump.jsonl", "--out", "out.jsonl", "--model", model, "--workers", "2", cwd=tmp_path)
-    until(lambda: len(psutil.Process(process.pid).children()) > 1 or process.poll() is not None)
-    os.killpg(process.pid, signal.SIGINT)
-    code, told = end_of(process)
+    run = Run(tmp_path, model, 2)
+    run.start()
+    run.give(b"".join(lines))
+    run.process.stdin.close()
+    run.process.stdin = None
+    until(lambda: len(psutil.Process(run.process.pid).children()) > 1)  # the tracker of locks, and a worker
+    run.interrupt()
+    code, told = run.end()
     assert code == 130
-    assert told.splitlines()[-1].endswith("The same command goes on from there.")
+    assert told[-1].endswith("The same command goes on from there.")
 
 
 @pytest.mark.parametrize("limit", [3_000, 40_000])
