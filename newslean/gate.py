@@ -71,7 +71,7 @@ class Gate:
     def __init__(
         self, weights: NDArray[np.float32], *, own: float, article: float, intercept: float, threshold: float
     ) -> None:
-        self.weights = weights.astype(np.float64)
+        self.weights = weights.astype(np.float16).astype(np.float64)  # as they are kept: a saved gate skips the same
         self.own, self.article, self.intercept = own, article, intercept
         self.threshold = threshold
 
@@ -123,7 +123,7 @@ class Gate:
             return None
         try:
             weights = load_file(Path(folder, GATE_FILE))["weights"]
-        except (OSError, KeyError, SafetensorError) as error:
+        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise ModelError(f"{folder}: expected the weights of a gate; {error}. Restore the model folder.") from None
         if weights.shape != (1 << BITS,) or not np.isfinite(weights).all():
             raise ModelError(

@@ -29,6 +29,7 @@ class TaggedSentence:
         Dimension to its label (``single``) or list of labels (``multi``).
     scores : dict
         Dimension to label to calibrated probability. They add up to 1 for a ``single`` dimension.
+        Empty for a sentence that no model was asked about; its labels are then the neutral ones.
     furniture : bool
         Whether it belongs to the page, not the article. It then has no topic and the neutral
         label, and is left out of the article's shares.
@@ -116,6 +117,5 @@ def _article_labels(
     spoken = {label: count for label, count in counts.items() if label != dimension.neutral and count}
     if sum(spoken.values()) < max(ARTICLE_SHARE * total, 1):
         return dimension.neutral
-    return max(
-        spoken, key=lambda label: (spoken[label], sum(s.scores[dimension.name][label] for s in sentences if s.scores))
-    )
+    scored = [s.scores[dimension.name] for s in sentences if s.scores]
+    return max(spoken, key=lambda label: (spoken[label], sum(scores[label] for scores in scored)))

@@ -53,9 +53,12 @@ def test_a_tie_goes_to_the_higher_sum_of_probabilities(schema: Schema):
     assert article(schema, sentence("rise", p=0.8), sentence("fall", p=0.6)).labels["mood"] == "rise"
 
 
-def test_a_sentence_that_no_model_was_asked_about_takes_no_part_in_a_tie(schema: Schema):
+def test_sentences_that_no_model_was_asked_about_count_as_neutral(schema: Schema):
     skipped = TaggedSentence("Text.", 0, 5, {"topic": [], "mood": "flat"}, {})
-    assert article(schema, skipped, sentence("rise", p=0.6), sentence("fall", p=0.8)).labels["mood"] == "fall"
+    found = article(schema, skipped, sentence("rise", p=0.6), sentence("fall", p=0.8), skipped)
+    assert found.labels == {"topic": [], "mood": "fall"}
+    assert found.shares["mood"] == {"rise": 0.25, "fall": 0.25, "mixed": 0.0, "flat": 0.5}
+    assert article(schema, skipped).labels == {"topic": [], "mood": "flat"}
 
 
 def test_lean(schema: Schema):

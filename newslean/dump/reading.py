@@ -8,7 +8,7 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from newslean.dump.parquet import read_parquet
 from newslean.dump.place import Place, guarded
 from newslean.dump.records import Outcome
 from newslean.dump.remote import RemoteFile
+from newslean.dump.steps import ChangedError, Start, Step, numbered, pass_over
 from newslean.dump.streams import COMPRESSIONS, to_stream
 from newslean.dump.texts import read_text
 from newslean.dump.warc import read_warc
@@ -82,8 +83,7 @@ def open_dump(
         If nothing can be done: there is no input, no such format, or the only input is missing, of unknown form,
         without the columns, or needs a package that is not installed. Among several such a one is a `Reject`.
     """
-    if input_format is not None and input_format not in FORMATS:
-        raise DataError(f"input_format: expected {', '.join(FORMATS)}; found {input_format!r}. Name one of them.")
+    _check_format(input_format)
     if max_bytes < 1:
         raise DataError(f"max_bytes: expected a number from 1 on; found {max_bytes}. Leave it out for {MAX_BYTES:,}.")
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
@@ -91,39 +91,6 @@ def open_dump(
         raise DataError("inputs: expected files, folders or addresses; found none. Name one.")
     settings = Place("", columns, max_bytes, on_note)
     return (step.outcome for step in _read_all(given, input_format, settings, Start()))
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Where reading goes on.
-
-    Attributes
-    ----------
-    file : int
-        Files that were read to their end.
-    outcomes : int
-        Records and rejects of the next file that are known already.
-    """
-
-    file: int = 0
-    outcomes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing read, and how far reading has come with it.
-
-    Attributes
-    ----------
-    after : Start
-        Where reading goes on behind it.
-    offset : int
-        Byte of its file that the reader has come to, 0 where there is no such place.
-    """
-
-    outcome: Outcome
-    after: Start
-    offset: int
 
 
 def read_steps(
@@ -134,8 +101,20 @@ def read_steps(
     columns: Columns = _ALL_GUESSED,
     on_note: Callable[[str], None] | None = None,
 ) -> Iterator[Step]:
-    """Read as `open_dump` does, from a place on; files before it are not opened."""
+    """Read as `open_dump` does, from a place on; files before it are not opened.
+
+    Raises
+    ------
+    DataError
+        As by `open_dump`; and if what comes before that place is not what it was, or cannot be told to be.
+    """
+    _check_format(input_format)
     return _read_all([*inputs], input_format, Place("", columns, MAX_BYTES, on_note), start)
+
+
+def _check_format(name: str | None) -> None:
+    if name is not None and name not in FORMATS:
+        raise DataError(f"input_format: expected {', '.join(FORMATS)}; found {name!r}. Name one of them.")
 
 
 def _read_all(given: list[str | Path], input_format: str | None, settings: Place, start: Start) -> Iterator[Step]:
@@ -144,12 +123,14 @@ def _read_all(given: list[str | Path], input_format: str | None, settings: Place
         for found in expand(name):
             number += 1
             if number < start.file:
+                if found.file is None and found.error is None:  # of standard input nothing can be told but by reading
+                    raise ChangedError(found.source)
                 continue
-            place = replace(settings, source=found.source)
-            known = start.outcomes if number == start.file else 0
-            steps = _steps(found, input_format, place, number)
+            steps = _steps(found, input_format, place := replace(settings, source=found.source), number)
             try:
-                yield from (step for step in steps if step.after.outcomes > known)
+                yield from pass_over(steps, start, source=found.source) if number == start.file else steps
+            except ChangedError:
+                raise
             except DataError as error:
                 if found.alone and len(given) == 1:
                     raise
@@ -158,8 +139,8 @@ def _read_all(given: list[str | Path], input_format: str | None, settings: Place
 
 def _steps(found: Found, input_format: str | None, place: Place, number: int) -> Iterator[Step]:
     opened: list[BinaryIO] = []
-    for count, outcome in enumerate(_read_found(found, input_format, place, opened), 1):
-        yield Step(outcome, Start(number, count), _offset(opened))
+    for outcome, after in numbered(_read_found(found, input_format, place, opened), number):
+        yield Step(outcome, after, _offset(opened))
 
 
 def _offset(opened: list[BinaryIO]) -> int:
@@ -192,7 +173,7 @@ def _read_found(found: Found, input_format: str | None, place: Place, opened: li
 @contextmanager
 def _opened(found: Found) -> Iterator[BinaryIO]:
     if found.file is None:
-        yield sys.stdin.buffer
+        yield io.BytesIO() if sys.stdin is None else sys.stdin.buffer  # closed by the caller: as good as empty
         return
     try:
         file = found.file.open() if isinstance(found.file, RemoteFile) else open(found.file, "rb", buffering=0)  # noqa: SIM115

@@ -8,14 +8,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from newslean.errors import DataError
+from newslean.errors import DataError, Stopped
 
 if TYPE_CHECKING:
     from newslean.scoring.run import Engine
@@ -70,7 +70,7 @@ def check_no_dump(articles: tuple[str, ...], given: Collection[str]) -> None:
     """Refuse dumps, and options for dumps, where no table is asked for."""
     ends = ", ".join(TABLES)
     if given:
-        names = ", ".join("--" + name.replace("_", "-") for name in given)
+        names = ", ".join("--" + name.replace("_", "-").replace("gate", "gate/--no-gate") for name in given)
         raise DataError(f"{names}: expected --out with a name that ends in {ends}; found none. Give one.")
     from newslean.dump.formats import form_of
     from newslean.dump.remote import is_remote
@@ -101,7 +101,7 @@ def score(
     names = ("min_confidence", "gate", "only_relevant", "articles_only")
     job = Job(
         inputs=articles,
-        out=Path(out),
+        out=Path(os.path.realpath(out) if os.path.islink(out) else out),  # a link stays a link
         settings=ScorerSettings(model=model, **{name: options[name] for name in names}),
         columns=Columns(**{name: options[f"{name}_column"] for name in COLUMNS}),
         input_format=options["input_format"],
@@ -112,16 +112,20 @@ def score(
     # Ray tells of lost nodes on standard output, which is for results.
     aside = redirect_stdout(sys.stderr) if engine and sys.stderr else nullcontext()
     quiet = options["progress"] == "none"
-    with aside, _interrupts(tell) as stop, open_progress(options["progress"]) as show:
-        done = score_dump(
-            job,
-            workers=options["workers"] or cores(),
-            engine=engine,
-            overwrite=options["overwrite"],
-            on_note=None if quiet else tell,
-            on_progress=show,
-            stop=stop,
-        )
+    try:
+        with aside, _interrupts(tell) as stop, open_progress(options["progress"]) as show:
+            done = score_dump(
+                job,
+                workers=options["workers"] or cores(),
+                engine=engine,
+                overwrite=options["overwrite"],
+                on_note=None if quiet else tell,
+                on_progress=show,
+                stop=stop,
+            )
+    except KeyboardInterrupt:
+        again = "the same command, without --overwrite," if options["overwrite"] else "the same command"
+        raise Stopped(f"interrupted; {again} goes on from what was kept.") from None
     if not quiet:
         skipped = f" ({done.skipped / max(done.sentences, 1):.0%} skipped by the gate)" if done.skipped else ""
         tell(f"{out}: {done.articles:,} articles, {done.sentences:,} sentences{skipped}")
@@ -151,7 +155,8 @@ def _interrupts(tell: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
         if come:
             raise KeyboardInterrupt
         come.append(number)
-        tell("interrupted: finishing what was begun; once more to stop at once")
+        with suppress(RuntimeError):  # it came while another line was being written
+            tell("interrupted: finishing what was begun; once more to stop at once")
 
     before = signal.signal(signal.SIGINT, note)
     try:

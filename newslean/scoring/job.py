@@ -3,9 +3,12 @@
 Knows files and fingerprints; reads no article and scores nothing.
 """
 
+import glob
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,12 @@ from newslean import __version__
 from newslean.dump import Columns
 from newslean.dump.fingerprints import fingerprints
 from newslean.errors import DataError
+from newslean.scoring.claim import hash_rows
 from newslean.scoring.merge import FORMATS
 from newslean.scoring.pieces import PIECE_ARTICLES
 from newslean.scoring.scorer import ScorerSettings
-from newslean.scoring.work import Counts, hash_rows
+from newslean.scoring.work import Counts
+from newslean.splitting import splitter_version
 from newslean.target import check_target
 
 FORMAT = 1
@@ -59,10 +64,14 @@ class Job:
 
 def claim_of(job: Job, model: str) -> dict[str, Any]:
     """Give all that the result hangs on, but for the inputs themselves."""
+    limit = job.settings.min_confidence
+    if limit is not None and not 0 <= limit <= 1:
+        raise DataError(f"min_confidence: expected a number from 0 to 1; found {limit}. Leave it out for the model's.")
     options = {key: value for key, value in asdict(job.settings).items() if key != "model"}
     return {
         "format": FORMAT,
         "newslean": __version__,
+        "splitter": splitter_version(),
         "model": model,
         **options,
         "columns": asdict(job.columns),
@@ -82,6 +91,11 @@ def finished(job: Job, claim: Mapping[str, Any]) -> Counts | None:
         raise DataError(
             f"{job.out}: expected no file, or the result of this run; found another. Name another file, or --overwrite."
         ) from None
+    if "-" in job.inputs:
+        raise DataError(
+            f"{job.out}: expected no file, for nothing tells whether standard input is what it was; found one. "
+            "Name another file, or --overwrite."
+        )
     now = {**claim, "inputs": hash_rows(fingerprints(job.inputs))}
     if changed := [key for key, value in now.items() if run.get(key) != value]:
         raise DataError(
@@ -95,5 +109,31 @@ def check_names(job: Job) -> None:
     """Refuse a result of unknown form, or at a place where no file should be put."""
     if job.out.suffix not in FORMATS:
         raise DataError(f"{job.out}: expected a name that ends in {', '.join(FORMATS)}; found another. Change its end.")
-    for path in {job.out, job.articles}:
+    for path in sorted({job.out, job.articles}):
         check_target(path, inputs=job.inputs)
+    ours = [job.out, job.articles, *map(job.beside, (".rejects.jsonl", ".run.json", ".work"))]
+    for name in job.inputs:
+        if within := next((path for path in ours if _covers(name, path)), None):
+            raise DataError(
+                f"{job.out}: expected a result that is not read itself; found {within.name} within {name}. "
+                "Name another folder for it."
+            )
+
+
+def _covers(name: str, path: Path) -> bool:
+    """Tell whether an input, a folder or a pattern, takes in a path."""
+    place = Path(os.path.realpath(path))
+    if os.path.isdir(name):
+        return place.is_relative_to(os.path.realpath(name))
+    if not glob.has_magic(name) or os.path.lexists(name):
+        return False
+    pattern = Path(os.path.abspath(name)).parts
+    return any(_fits(part.parts, pattern) for part in (place, *place.parents))  # it may take in a folder above
+
+
+def _fits(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    if not pattern or not parts:
+        return not parts and all(part == "**" for part in pattern)
+    if pattern[0] == "**":
+        return _fits(parts, pattern[1:]) or _fits(parts[1:], pattern)
+    return fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])

@@ -26,6 +26,10 @@ ROWS = 20_000
 """Rows that are written at once, and rows of a row group."""
 
 
+ARTICLES = 64
+"""Articles that are read at once: with their sentences they may be large."""
+
+
 class Sink(Protocol):
     """Takes the rows of a table, one batch after the other."""
 
@@ -72,7 +76,7 @@ def _batches(shards: Iterable[Path]) -> Iterator[pa.RecordBatch]:
     for path in shards:
         with pq.ParquetFile(path) as file:
             if file.schema_arrow.names:  # a shard of rejects alone has no columns
-                yield from file.iter_batches(batch_size=64)
+                yield from file.iter_batches(batch_size=ARTICLES)
 
 
 def _even(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from newslean.dump import Record, Reject
-from newslean.dump.reading import Start, Step
+from newslean.dump.steps import Start, Step
 from newslean.scoring.tables import to_batch
 
 PIECE_ARTICLES = 64
@@ -69,7 +69,7 @@ def cut(
     articles : int
         Articles of a piece, at most.
     stop : callable
-        Asked before each step; once it says so, what was read is the last piece.
+        Asked after each step; once it says so, what was read is the last piece.
     """
     open_, last = _Open(), None
     for step in steps:

@@ -7,9 +7,11 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import Literal
 
+from newslean.errors import DataError
 from newslean.scoring.run import Progress
 
 INTERVAL = 60.0
@@ -21,24 +23,29 @@ Style = Literal["auto", "bar", "json", "none"]
 @contextmanager
 def open_progress(style: Style) -> Iterator[Callable[[Progress], None]]:
     """Lend a function that shows progress on standard error; ``auto`` is a bar on a terminal, otherwise nothing."""
-    shown = sys.stderr is not None and sys.stderr.isatty()
-    if style == "json":
+    if sys.stderr is None or style == "none" or (style == "auto" and not _can_show_bar()):
+        yield lambda progress: None
+    elif style == "json":
         lines = _Lines()
         try:
             yield lines.show
         finally:
             lines.end()
-    elif style == "bar" or (style == "auto" and shown):
+    else:
         with _bar() as show:
             yield show
-    else:
-        yield lambda progress: None
+
+
+def _can_show_bar() -> bool:
+    return sys.stderr.isatty() and find_spec("tqdm") is not None
 
 
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
-    from tqdm import tqdm
-
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        raise DataError("--progress bar: expected tqdm; found none. Run pip install 'newslean[dump]'.") from None
     form = "{percentage:3.0f}%|{bar}| {postfix} [{elapsed}<{remaining}]"
     with tqdm(total=1.0, bar_format=form, dynamic_ncols=True, file=sys.stderr) as bar:
         started: list[float] = []
@@ -74,7 +81,8 @@ class _Lines:
     def end(self) -> None:
         """Write what was last noted."""
         if self._last is not None:
-            print(json.dumps(_data(self._last)), file=sys.stderr, flush=True)
+            with suppress(OSError):  # nobody reads it any more
+                print(json.dumps(_data(self._last)), file=sys.stderr, flush=True)
             self._last = None
 
 

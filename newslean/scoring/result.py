@@ -6,6 +6,7 @@ Knows a job and its work folder; scores nothing.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pyarrow as pa
@@ -13,37 +14,64 @@ import pyarrow as pa
 from newslean.errors import DataError
 from newslean.files import open_replacement, write_file
 from newslean.manifest import Manifest
+from newslean.scoring.claim import INPUTS, hash_lines
 from newslean.scoring.job import Job
 from newslean.scoring.merge import articles_in, sentences_in, write_rows
 from newslean.scoring.tables import ORIGIN, result_schema, sentence_fields
-from newslean.scoring.work import INPUTS, Work, hash_lines
+from newslean.scoring.work import Work
+from newslean.splitting import splitter_version
+
+
+def begin_anew(job: Job, work: Work) -> None:
+    """Remove a result and the work for one, whatever they were made from."""
+    work.discard()
+    for path in (job.beside(".run.json"), job.out, job.articles, job.beside(".rejects.jsonl")):
+        path.unlink(missing_ok=True)
+
+
+def check_free(job: Job, work: Work) -> None:
+    """Refuse to write over a table of articles that no run of ours has begun to write."""
+    if work.fresh and job.articles.exists():
+        raise DataError(
+            f"{job.articles}: expected no file, for the articles go there; found one. "
+            f"Name another file than {job.out}, or --overwrite."
+        )
 
 
 def write_result(job: Job, work: Work, claim: Mapping[str, Any], manifest: Manifest) -> None:
     """Merge the shards. The result itself comes last: where it stands, all stands."""
-    versions = {"model": manifest.version, "splitter": manifest.splitter}
-    columns = result_schema(manifest.schema, articles_only=True)
-    articles = articles_in(work.shards(), only_relevant=job.settings.only_relevant)
-    if not job.settings.articles_only:
-        write_rows(articles, columns, job.articles, manifest.schema, versions)
-    _write_rejects(job, work)
+    versions = {"model": manifest.version, "splitter": splitter_version()}
+    columns, schema = result_schema(manifest.schema, articles_only=True), manifest.schema
+    fields = pa.schema([*(columns.field(name) for name in ORIGIN), *sentence_fields(schema)])
+
+    def articles(path: Path) -> None:
+        rows = articles_in(work.shards(), only_relevant=job.settings.only_relevant)
+        write_rows(rows, columns, path, schema, versions)
+
+    def sentences(path: Path) -> None:
+        write_rows(sentences_in(work.shards()), fields, path, schema, versions)
+
     run = {**claim, "inputs": hash_lines(work.folder / INPUTS), "counts": asdict(work.counts)}
-    write_file(job.beside(".run.json"), json.dumps(run, indent=1, ensure_ascii=False) + "\n")
-    if job.settings.articles_only:
-        write_rows(articles, columns, job.out, manifest.schema, versions)
-    else:
-        fields = pa.schema([*(columns.field(name) for name in ORIGIN), *sentence_fields(manifest.schema)])
-        write_rows(sentences_in(work.shards()), fields, job.out, manifest.schema, versions)
+    told = json.dumps(run, indent=1, ensure_ascii=False) + "\n"
+    if not job.settings.articles_only:
+        work.publish(job.articles, articles)
+    _write_rejects(job, work)
+    work.publish(job.beside(".run.json"), lambda path: write_file(path, told))
+    work.publish(job.out, articles if job.settings.articles_only else sentences)
     work.clear()
 
 
 def _write_rejects(job: Job, work: Work) -> None:
-    path = job.beside(".rejects.jsonl")
-    if not work.counts.rejects:
-        path.unlink(missing_ok=True)
-        return
-    with open_replacement(path) as file:
-        file.writelines(work.rejects())
+    target = job.beside(".rejects.jsonl")
+
+    def write(path: Path) -> None:
+        with open_replacement(path) as file:
+            file.writelines(work.rejects())
+
+    if work.counts.rejects:
+        work.publish(target, write)
+    else:
+        target.unlink(missing_ok=True)
 
 
 def refuse_empty(job: Job, work: Work) -> NoReturn:

@@ -6,7 +6,7 @@ Knows the order of the steps; the steps know their work.
 import json
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,23 @@ from newslean.dump.reading import read_steps
 from newslean.errors import DataError, Stopped
 from newslean.files import sha256
 from newslean.manifest import read_manifest
+from newslean.scoring.claim import INPUTS
 from newslean.scoring.job import Job, check_names, claim_of, finished
 from newslean.scoring.local import Scored, score_locally
 from newslean.scoring.pieces import Piece, cut
-from newslean.scoring.result import refuse_empty, write_result
+from newslean.scoring.result import begin_anew, check_free, refuse_empty, write_result
 from newslean.scoring.scorer import ScorerSettings
 from newslean.scoring.tables import result_schema
-from newslean.scoring.work import INPUTS, Counts, Shard, Work
+from newslean.scoring.work import Counts, Shard, Work
 
 SHARD_ARTICLES = 1_000
 """Articles of a shard, at most."""
 
 SHARD_SECONDS = 30.0
 """After which a shard is written even if it has fewer articles: what a kill can cost."""
+
+SHARD_BYTES = 64_000_000
+"""From which it is written however few they are: it grows in memory."""
 
 Engine = Callable[[Iterable[Piece], ScorerSettings], Iterator[Scored]]
 """Scores pieces in their order."""
@@ -94,7 +98,7 @@ def score_dump(
     on_note, on_progress : callable, optional
         Told what was guessed, and how far the run has come.
     stop : callable
-        Asked before each article; once it says so, what was read is finished and kept.
+        Asked after each article is read; once it says so, what was read is finished and kept.
 
     Returns
     -------
@@ -111,28 +115,29 @@ def score_dump(
     """
     check_names(job)
     manifest = read_manifest(job.settings.model)
+    result_schema(manifest.schema)  # before any work: labels may not give two columns one name
     claim = claim_of(job, sha256(Path(job.settings.model, "manifest.json")))
     work = Work(job.beside(".work"))
-    if overwrite:
-        for path in (job.beside(".run.json"), job.out, job.articles, job.beside(".rejects.jsonl")):
-            path.unlink(missing_ok=True)
-        work.clear()
-    elif (done := finished(job, claim)) is not None:
-        work.clear()
-        return done
-    result_schema(manifest.schema)  # before any work: labels may not give two columns one name
-    work.begin(claim, fingerprints(job.inputs))
-    score = engine or (lambda pieces, settings: score_locally(pieces, settings, workers=workers))
-    steps = read_steps(
-        job.inputs, start=work.start, input_format=job.input_format, columns=job.columns, on_note=on_note
-    )
-    pieces = cut(steps, first=work.counts.articles, articles=job.piece_articles, stop=stop)
-    _fill(job, work, score(pieces, job.settings), on_progress)
-    if stop():
-        raise Stopped(f"stopped after {work.counts.articles:,} articles. The same command goes on from there.")
-    if not work.counts.articles:
-        refuse_empty(job, work)
-    write_result(job, work, claim, manifest)
+    with work.held():
+        if overwrite:
+            begin_anew(job, work)
+        elif (done := finished(job, claim)) is not None:
+            work.clear()
+            return done
+        work.begin(claim, fingerprints(job.inputs))
+        check_free(job, work)
+        steps = read_steps(
+            job.inputs, start=work.start, input_format=job.input_format, columns=job.columns, on_note=on_note
+        )
+        pieces = cut(steps, first=work.counts.articles, articles=job.piece_articles, stop=stop)
+        score = engine or (lambda pieces, settings: score_locally(pieces, settings, workers=workers))
+        _fill(job, work, score(pieces, job.settings), on_progress)
+        if stop():
+            again = "The same command, without --overwrite," if overwrite else "The same command"
+            raise Stopped(f"stopped after {work.counts.articles:,} articles. {again} goes on from there.")
+        if not work.counts.articles:
+            refuse_empty(job, work)
+        write_result(job, work, claim, manifest)
     return work.counts
 
 
@@ -141,31 +146,49 @@ def _fill(job: Job, work: Work, scored: Iterator[Scored], on_progress: Callable[
     sizes, began, before = _Sizes(work.folder / INPUTS), time.monotonic(), work.counts
     first_share = sizes.share(work.start.file, 0)
     shard, since = Shard(after=work.start), began
-    for piece, result in scored:
-        _grow(shard, piece, result)
-        now = time.monotonic()
-        if shard.counts.articles >= SHARD_ARTICLES or now - since >= SHARD_SECONDS:
-            work.add(shard)
-            shard, since = Shard(after=piece.after), now
-        counts = work.counts + shard.counts
-        if on_progress is not None:
-            new = Counts(*(a - b for a, b in zip(asdict(counts).values(), asdict(before).values(), strict=True)))
-            share = sizes.share(piece.after.file, piece.offset)
-            on_progress(Progress(counts, new, share, first_share, now - began))
-        if job.max_rejects is not None and counts.rejects > job.max_rejects:
-            work.add(shard)
-            raise DataError(
-                f"expected at most {job.max_rejects:,} rejects; found {counts.rejects:,}, listed in {work.folder}. "
-                "Mend the inputs and --overwrite, or give a larger --max-rejects, which goes on from here."
-            )
+    try:
+        _check_rejects(job, work, shard)
+        for piece, result in scored:
+            _grow(shard, piece, result)
+            now = time.monotonic()
+            if _is_full(shard, now - since):
+                work.add(shard)
+                shard, since = Shard(after=piece.after), now
+            counts = work.counts + shard.counts
+            if on_progress is not None:
+                new = Counts(*(a - b for a, b in zip(asdict(counts).values(), asdict(before).values(), strict=True)))
+                share = sizes.share(piece.after.file, piece.offset)
+                on_progress(Progress(counts, new, share, first_share, now - began))
+            _check_rejects(job, work, shard)
+    finally:
+        if isinstance(scored, Generator):  # now, not when it is collected: it may have processes to end
+            scored.close()
     if shard.counts != Counts():
         work.add(shard)
+
+
+def _is_full(shard: Shard, seconds: float) -> bool:
+    return shard.counts.articles >= SHARD_ARTICLES or seconds >= SHARD_SECONDS or shard.bytes >= SHARD_BYTES
+
+
+def _check_rejects(job: Job, work: Work, shard: Shard) -> None:
+    """Stop where there are more rejects than allowed; what is done is kept."""
+    rejects = work.counts.rejects + shard.counts.rejects
+    if job.max_rejects is None or rejects <= job.max_rejects:
+        return
+    if shard.counts != Counts():
+        work.add(shard)
+    raise DataError(
+        f"expected at most {job.max_rejects:,} rejects; found {rejects:,}, listed in {work.folder}. "
+        "Mend the inputs and --overwrite, or give a larger --max-rejects, which goes on from here."
+    )
 
 
 def _grow(shard: Shard, piece: Piece, result: Any) -> None:
     added = Counts(articles=piece.articles, rejects=len(piece.rejects))
     if result is not None:
         shard.batches.append(result)
+        shard.bytes += result.nbytes
         sums = [sum(result.column(f"sentences_{name}").to_pylist()) for name in ("total", "skipped")]
         added = replace(added, sentences=sums[0], skipped=sums[1])
     shard.rejects += piece.rejects

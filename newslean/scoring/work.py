@@ -5,12 +5,13 @@ sentences, and a file of rejects beside it. It appears whole or not at all and
 is never written again. Knows files; scores nothing.
 """
 
-import hashlib
 import json
+import os
+import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from newslean.dump import Reject
-from newslean.dump.reading import Start
+from newslean.dump.steps import Start
 from newslean.errors import DataError
 from newslean.files import open_replacement, sync_folder, write_file
-from newslean.output import to_json
+from newslean.scoring.claim import INPUTS, MANIFEST, check_claim, read_claim, to_line, write_claim
+from newslean.scoring.lock import LOCK, locked
 
-MANIFEST, INPUTS = "manifest.json", "inputs.jsonl"
+ROWS = 64
+"""Articles of a row group, which is what the merge holds in memory."""
 
-SHOWN = 5
-"""Differences that are told."""
+_PART = re.compile(r"\..*\.part|made\.\w+")
+_OURS = re.compile(rf"{_PART.pattern}|{LOCK}|{MANIFEST}|{INPUTS}|shard-\d+\.(?:parquet|rejects\.jsonl)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,13 @@ class Counts:
 
 @dataclass(slots=True)
 class Shard:
-    """A shard while it grows, in memory: a few megabytes."""
+    """A shard while it grows, in memory."""
 
     batches: list[pa.RecordBatch] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     after: Start = field(default_factory=Start)
     counts: Counts = field(default_factory=Counts)
+    bytes: int = 0
 
 
 class Work:
@@ -73,7 +77,31 @@ class Work:
         self.folder = folder
         self.counts = Counts()
         self.start = Start()
+        self.fresh = False
         self._number = 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs out while the block lasts; a folder in which nothing was done goes at its end.
+
+        Raises
+        ------
+        DataError
+            If another run is at work there, or the folder is not one of ours.
+        """
+        with locked(self.folder):
+            try:
+                if others := sorted(name for name in os.listdir(self.folder) if not _OURS.fullmatch(name)):
+                    raise DataError(
+                        f"{self.folder}: expected the work of a run; found {others[0]}. Move it or name another result."
+                    )
+                yield
+            finally:
+                if self.fresh and not self._number:
+                    self.clear()
+                with suppress(OSError):
+                    if os.listdir(self.folder) == [LOCK]:
+                        self.clear()
 
     def begin(self, claim: Mapping[str, Any], inputs: Iterable[Mapping[str, Any]]) -> None:
         """Claim the folder, or go on where it stands.
@@ -90,27 +118,14 @@ class Work:
         DataError
             If the folder was claimed for something else, with what differs.
         """
-        known = self._known()
-        if known is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir()
-            with open_replacement(self.folder / INPUTS) as file:
-                for row in inputs:
-                    file.write(_line(row))
-            write_file(self.folder / MANIFEST, to_json(dict(claim)) + "\n")
+        known = read_claim(self.folder)
+        if known is None or not self._shard(0).exists():
+            self.fresh = True
+            self.discard()
+            write_claim(self.folder, claim, inputs)
             return
-        differences = [
-            f"{key}: then {known.get(key)!r}, now {claim.get(key)!r}"
-            for key in {**known, **claim}
-            if known.get(key) != claim.get(key)
-        ]
-        differences += self._changed_inputs(inputs)
-        if differences:
-            raise DataError(
-                f"{self.folder}: expected the inputs and options of the run that began there; found others:\n  "
-                + "\n  ".join(differences[:SHOWN])
-                + "\nGive those again, or --overwrite to begin anew."
-            )
+        check_claim(self.folder, known, claim, inputs)
+        self._remove(lambda name: bool(_PART.fullmatch(name)))
         self._count()
 
     def shards(self) -> Iterator[Path]:
@@ -124,15 +139,24 @@ class Work:
         rejects = table.with_suffix(".rejects.jsonl")
         rejects.unlink(missing_ok=True)
         if shard.rejects:
-            write_file(rejects, b"".join(_line(asdict(reject)) for reject in shard.rejects))
+            write_file(rejects, b"".join(to_line(asdict(reject)) for reject in shard.rejects))
         facts = {"after": asdict(shard.after), "counts": asdict(shard.counts)}
         schema = shard.batches[0].schema if shard.batches else pa.schema([])
         with open_replacement(table) as file:
             schema = schema.with_metadata({"newslean": json.dumps(facts)})
-            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-                for batch in shard.batches:
-                    writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+            batches = [batch.replace_schema_metadata(schema.metadata) for batch in shard.batches]
+            pq.write_table(pa.Table.from_batches(batches, schema), file, compression="zstd", row_group_size=ROWS)
         self._take(shard.after, shard.counts)
+
+    def publish(self, target: Path, write: Callable[[Path], None]) -> None:
+        """Make a file in the folder, where a kill leaves nothing to be seen, and put it at its place."""
+        made = self.folder / f"made{target.suffix}"
+        write(made)
+        try:
+            os.replace(made, target)
+        except OSError as error:
+            raise DataError(f"{target}: expected to write there; {error.strerror}. Name another place.") from None
+        sync_folder(target.parent)
 
     def rejects(self) -> Iterator[bytes]:
         """Yield the rejects of all shards as lines of JSON, in order."""
@@ -144,38 +168,33 @@ class Work:
 
     def clear(self) -> None:
         """Remove the folder."""
+        with suppress(OSError):
+            self.discard()
         shutil.rmtree(self.folder, ignore_errors=True)
         sync_folder(self.folder.parent)
 
-    def _known(self) -> dict[str, Any] | None:
-        """Give what the folder was claimed for; None if that was never written down whole."""
-        try:
-            found = json.loads((self.folder / MANIFEST).read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self.folder / MANIFEST}: expected JSON; {error}. Remove {self.folder}.") from None
-        if not isinstance(found, dict) or not (self.folder / INPUTS).exists():
-            raise DataError(f"{self.folder}: expected the work of a run; found something else. Remove it.")
-        return found
+    def discard(self) -> None:
+        """Remove what an earlier run did."""
+        self._remove(lambda name: name != LOCK)
 
-    def _changed_inputs(self, inputs: Iterable[Mapping[str, Any]]) -> list[str]:
-        changed = []
-        with open(self.folder / INPUTS, "rb") as file:
-            for then, now in zip_longest(file, map(_line, inputs)):
-                if then != now:
-                    changed.append(f"input: {_told('then', then)}, {_told('now', now)}")
-                if len(changed) == SHOWN:
-                    break
-        return changed
+    def _remove(self, chosen: Callable[[str], bool]) -> None:
+        # The manifest first: without it the rest counts for nothing.
+        for name in sorted(os.listdir(self.folder), key=lambda name: name != MANIFEST):
+            if chosen(name):
+                (self.folder / name).unlink()
 
     def _count(self) -> None:
         while (path := self._shard(self._number)).exists():
             try:
                 facts = json.loads(pq.read_schema(path).metadata[b"newslean"])
+                after, counts = Start(**facts["after"]), Counts(**facts["counts"])
             except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
                 raise DataError(f"{path}: expected a finished shard; {error}. Remove it: it is made again.") from None
-            self._take(Start(**facts["after"]), Counts(**facts["counts"]))
+            self._take(after, counts)
+        # What stands behind a gap was made to follow on a shard that is no more.
+        for path in self.folder.glob("shard-*"):
+            if int(path.name.split("-")[1].split(".")[0]) >= self._number:
+                path.unlink()
 
     def _take(self, after: Start, counts: Counts) -> None:
         self._number += 1
@@ -183,29 +202,3 @@ class Work:
 
     def _shard(self, number: int) -> Path:
         return self.folder / f"shard-{number:06}.parquet"
-
-
-def hash_lines(path: Path) -> str:
-    """Hash the fingerprints of the inputs that a run was claimed for."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def hash_rows(inputs: Iterable[Mapping[str, Any]]) -> str:
-    """Hash fingerprints of inputs as `hash_lines` does their file."""
-    found = hashlib.sha256()
-    for row in inputs:
-        found.update(_line(row))
-    return found.hexdigest()
-
-
-def _line(row: Mapping[str, Any]) -> bytes:
-    return (to_json(dict(row)) + "\n").encode()
-
-
-def _told(when: str, line: bytes | None) -> str:
-    if line is None:
-        return f"{when} none"
-    row = json.loads(line)
-    rest = ", ".join(f"{key} {value}" for key, value in row.items() if key != "source")
-    return f"{when} {row.get('source')}" + (f" ({rest})" if rest else "")

@@ -1,0 +1,93 @@
+"""Where a result may stand, and what it hangs on."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from newslean.errors import DataError
+from newslean.scoring.job import Job, check_names, claim_of, finished
+from newslean.scoring.run import score_dump
+from newslean.scoring.work import Counts
+
+Make = Callable[..., Job]
+
+
+def test_names(make_job: Make, tmp_path: Path):
+    job = make_job("a", out="x.y.parquet")
+    assert job.beside(".work") == tmp_path / "x.y.parquet.work"
+    assert job.articles == tmp_path / "x.y.articles.parquet"
+    assert make_job("a", articles_only=True).articles == tmp_path / "out.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "out", "told"),
+    [
+        (["a.jsonl"], "out.txt", "expected a name that ends in .parquet, .jsonl, .csv"),
+        (["a.jsonl"], "no/out.csv", "expected a folder"),
+        (["a.jsonl"], "folder.csv", "found a folder"),
+        (["a.jsonl"], "a.jsonl", "one of the articles"),
+        (["b.articles.jsonl"], "b.jsonl", "one of the articles"),
+        (["a.jsonl", "."], "out.csv", r"found \S+ within"),
+        (["folder.csv"], "folder.csv/deep/out.csv", r"found \S+ within"),
+        (["*.jsonl"], "out.csv", r"found out\.csv\.rejects\.jsonl within"),
+        (["*.jsonl"], "out.jsonl", r"found \S+ within"),
+        (["*.json"], "out.csv", r"found \S+ within"),
+        (["**/*.articles.csv"], "out.csv", r"found \S+ within"),
+        (["**"], "out.csv", r"found \S+ within"),
+        (["fol*"], "folder.csv/deep/out.csv", r"found \S+ within"),
+    ],
+)
+def test_places_that_are_refused(make_job: Make, tmp_path: Path, monkeypatch, inputs: list[str], out: str, told: str):
+    (tmp_path / "folder.csv" / "deep").mkdir(parents=True)
+    for name in ("a.jsonl", "b.articles.jsonl"):
+        (tmp_path / name).write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=told):
+        check_names(make_job(*inputs, out=out))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "out"),
+    [
+        (["*.txt"], "out.csv"),
+        (["*.jsonl"], "deep/out.jsonl"),
+        (["deep"], "deep.csv"),
+        (["deep/*.csv"], "out.csv"),
+        (["s3://bucket/*.csv", "-", "https://example.com/?a=*"], "out.csv"),
+    ],
+)
+def test_places_beside_what_is_read(make_job: Make, tmp_path: Path, monkeypatch, inputs: list[str], out: str):
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path)
+    check_names(make_job(*inputs, out=out))
+
+
+def test_the_claim_names_all_that_the_result_hangs_on(make_job: Make):
+    first = claim_of(make_job("a"), "m")
+    assert json.loads(json.dumps(first)) == first
+    assert claim_of(make_job("a", piece_articles=3, max_rejects=3, model="elsewhere"), "m") == first
+    for change in ({"gate": False}, {"min_confidence": 0.0}, {"only_relevant": True}, {"input_format": "csv"}):
+        assert claim_of(make_job("a", **change), "m") != first
+
+
+def test_finished(make_job: Make, dump: Path):
+    job = make_job(dump)
+    claim = claim_of(job, "m")
+    assert finished(job, claim) is None
+    score_dump(job)
+    told = job.beside(".run.json")
+    run = json.loads(told.read_bytes())
+    assert finished(job, run) == Counts(**run["counts"])
+    for content in (b"", b"[]", b"{}", b'{"counts": {}, "inputs": 3}', b'{"counts": {"a": 1}}', b"\xff"):
+        told.write_bytes(content)
+        with pytest.raises(DataError, match="expected"):
+            finished(job, claim)
+
+
+def test_standard_input_is_never_taken_for_what_it_was(make_job: Make, dump: Path):
+    score_dump(make_job(dump))
+    job = make_job("-")
+    with pytest.raises(DataError, match="standard input"):
+        finished(job, claim_of(job, "m"))

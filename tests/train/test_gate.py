@@ -1,0 +1,104 @@
+"""Fitting the gate: what it promises holds on articles that it has not seen."""
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from newslean.schema import schema_from_dict
+from train import gate as gate_module
+from train.gate import MAX_LOST, MIN_RELEVANT, fit_gate, is_relevant
+from train.labels import AUTHORED_SOURCE, Example
+
+METALS = ("copper", "zinc", "smelter", "ore", "foundry")
+OTHER = ("mayor", "library", "bridge", "festival", "choir", "ferry", "orchard")
+FILLER = ("the", "of", "on", "Monday", "people", "said", "that", "new", "near", "town", "was", "and")
+
+
+def examples(articles: int, *, seed: int = 0, source: str = "user") -> list[Example]:
+    """Articles of ten sentences, most of one kind; a sentence in a thousand uses the other kind's words."""
+    draw, rows = random.Random(seed), []  # noqa: S311 - no secret
+    for doc in range(articles):
+        about = doc % 2 == 0
+        for n in range(10):
+            relevant = draw.random() < (0.9 if about else 0.02)
+            kind = METALS if relevant != (draw.random() < 0.001) else OTHER
+            text = " ".join([*draw.choices(FILLER, k=8), *draw.choices(kind, k=3)])
+            labels = {"topic": ["metals"] if relevant else [], "mood": "flat"}
+            doc_name = f"{source}-{seed}-{doc}"
+            rows.append(Example(doc_name, n, f"{text} {n}.", title=False, group=doc_name, source=source, labels=labels))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def fit(schema):
+    found = fit_gate(examples(300), schema, background=background(), seed=0)
+    assert found is not None
+    return found
+
+
+def background() -> list[Example]:
+    rows = examples(60, seed=9)
+    return [row for row in rows if not row.labels["topic"]]
+
+
+def test_the_promise_holds_on_articles_it_has_not_seen(fit, schema):
+    unseen = examples(400, seed=5)
+    numbers = np.unique([e.doc for e in unseen], return_inverse=True)[1].tolist()
+    passes = fit.gate.passes([e.text for e in unseen], numbers)
+    relevant = np.array([is_relevant(e.labels, schema) for e in unseen])
+    assert (~passes[relevant]).mean() <= MAX_LOST
+    assert (~passes[~relevant]).mean() > 0.1
+    assert fit.lost <= MAX_LOST
+    assert fit.relevant > 1_000
+    assert fit.relevant + fit.others == 3_000
+    assert fit.skipped == pytest.approx((~passes[~relevant]).mean(), abs=0.1)
+    assert 0 <= fit.background <= 1
+    assert fit.numbers().keys() == {"own", "article", "intercept", "threshold", "lost", "skipped"}
+
+
+def test_the_same_seed_gives_the_same_gate(fit, schema):
+    again = fit_gate(examples(300), schema, background=background(), seed=0)
+    assert again.numbers() == fit.numbers()
+    assert (again.gate.weights == fit.gate.weights).all()
+
+
+def test_too_little_to_promise_anything(schema):
+    few = examples(2 * MIN_RELEVANT // 10 - 6)
+    assert sum(is_relevant(e.labels, schema) for e in few) < MIN_RELEVANT
+    assert fit_gate(few, schema, seed=0) is None
+    all_relevant = [e for e in examples(90) if e.labels["topic"]]
+    assert len(all_relevant) > MIN_RELEVANT
+    assert fit_gate(all_relevant, schema, seed=0) is None
+
+
+def test_what_is_invented_counts_only_where_there_is_nothing_else(schema):
+    real, invented = examples(100, seed=1), examples(100, seed=2, source=AUTHORED_SOURCE)
+    found = fit_gate([*real, *invented], schema, seed=0)
+    assert found.relevant == sum(is_relevant(e.labels, schema) for e in real)
+    found = fit_gate([*real[:100], *invented], schema, seed=0)
+    assert found.relevant == sum(is_relevant(e.labels, schema) for e in [*real[:100], *invented])
+    assert np.isnan(found.background)
+
+
+def test_labels_without_a_neutral_one():
+    schema = schema_from_dict({"dimensions": [{"name": "topic", "kind": "multi", "labels": ["metals"]}]}, where="test")
+    rows = [replace(e, labels={"topic": e.labels["topic"]}) for e in examples(150)]
+    assert fit_gate(rows, schema, seed=0) is not None
+
+
+def test_relevant(schema):
+    assert not is_relevant({"topic": [], "mood": "flat"}, schema)
+    assert not is_relevant({"topic": []}, schema)  # a dimension that was not labelled
+    assert is_relevant({"mood": "rise"}, schema)
+    assert is_relevant({"topic": ["metals"], "mood": "flat"}, schema)
+
+
+@pytest.mark.parametrize(("total", "lost"), [(597, -1), (598, 0), (5_000, 16), (200, -1)])
+def test_thresholds(total: int, lost: int):
+    """Exact bounds: with 598 sentences and none lost, a loss of 0.5 % has a probability of 0.995 ** 598 < 0.05."""
+    found = np.arange(total, dtype=float)
+    threshold = gate_module._threshold(found)
+    assert (found < threshold).sum() == max(lost, 0)
+    assert threshold == max(lost, 0)
