@@ -70,13 +70,14 @@ def decide(d: Dimension, scores: dict[str, float], calibration: Calibration) -> 
     """Choose the labels of one sentence in one dimension from its probabilities.
 
     ``multi``: every label that reaches its threshold. ``single``: the most
-    probable label, or the neutral one where that is less probable than
-    ``min_confidence``.
+    probable label, or the neutral one (if there is one) where that is less
+    probable than ``min_confidence``.
     """
-    if d.neutral is None:
+    if d.multi:
         return [label for label in d.labels if scores[label] >= calibration.thresholds[d.name][label]]
     best = max(d.labels, key=lambda label: scores[label])
-    return best if scores[best] >= calibration.min_confidence.get(d.name, 0.0) else d.neutral
+    doubtful = scores[best] < calibration.min_confidence.get(d.name, 0.0)
+    return d.neutral if doubtful and d.neutral is not None else best
 
 
 class Tagger:
@@ -110,7 +111,7 @@ class Tagger:
             A model folder as ``python -m train`` writes it.
         min_confidence : float, optional
             Probability in 0..1 below which a ``single`` dimension gets its
-            neutral label; the model's own where not given.
+            neutral label, if it has one; the model's own where not given.
         precision : {"int8", "float"}
             Which graph of a fine-tuned model: the shipped one, or the float
             one that a training run leaves beside it.
@@ -196,14 +197,22 @@ class Tagger:
     def _tag(self, sentences: Sequence[Sentence], title: str | None) -> list[TaggedSentence]:
         texts, contexts, before = [], [], None
         for sentence in sentences:
-            if sentence.furniture:
+            if sentence.furniture and not self._unspoken:
                 continue
             texts.append(sentence.text)
             heading = None if sentence.title else title
             contexts.append(context_of(self.manifest.context, title=heading, before=before))
-            before = sentence.text
-        scored = iter(self.score(texts, contexts))
-        return [self._tagged(s, self._furniture_scores() if s.furniture else next(scored)) for s in sentences]
+            before = before if sentence.furniture else sentence.text
+        scored, tagged = iter(self.score(texts, contexts)), []
+        for s in sentences:
+            scores = next(scored) if self._unspoken or not s.furniture else {}
+            tagged.append(self._tagged(s, self._furniture_scores(scores) if s.furniture else scores))
+        return tagged
+
+    @property
+    def _unspoken(self) -> list[str]:
+        """Dimensions of which furniture too must be asked, since they have no label for nothing to report."""
+        return [d.name for d in self.schema.dimensions if not d.multi and d.neutral is None]
 
     def score(self, texts: Sequence[str], contexts: Sequence[str]) -> list[Scores]:
         """Give the calibrated probabilities of sentences, each with its context ('' for none)."""
@@ -216,8 +225,9 @@ class Tagger:
                 row[d.name] = dict(zip(d.labels, values, strict=True))
         return rows
 
-    def _furniture_scores(self) -> Scores:
-        return {d.name: {label: float(label == d.neutral) for label in d.labels} for d in self.schema.dimensions}
+    def _furniture_scores(self, scores: Scores) -> Scores:
+        plain = {d.name: {label: float(label == d.neutral) for label in d.labels} for d in self.schema.dimensions}
+        return plain | {name: scores[name] for name in self._unspoken}
 
     def _tagged(self, s: Sentence, scores: Scores) -> TaggedSentence:
         labels: Labels = {d.name: decide(d, scores[d.name], self.manifest.calibration) for d in self.schema.dimensions}

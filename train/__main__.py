@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from newslean.errors import NewsleanError
-from train import commands
+from train import commands, next_commands
 from train.options import ROOT, data_options, find_grammar, quiet_libraries, read_labels
 
 
@@ -85,6 +85,7 @@ def _train(
 
 for _command in (commands.labels_group, commands.tune, commands.experiment, commands.evaluate, commands.behaviour):
     main.add_command(_command)
+next_commands.register(main)
 
 
 def run() -> None:
