@@ -37,7 +37,7 @@ STRATEGIES: dict[str, Strategy | None] = {
 }
 """What is compared; the second is what most tools offer, the first what people do."""
 
-RANDOM_SHARE = 0.1
+RANDOM_SHARES = {"shipped": 0.1}
 """Share of each batch that ``labels next`` draws at random: simulated too, since it costs labels."""
 
 
@@ -108,7 +108,9 @@ def _tfidf(analyzer: str, pool: list[str], test: list[str]) -> tuple[csr_matrix,
     return vectorizer.fit_transform(pool), vectorizer.transform(test)
 
 
-def simulate(world: World, plan: Plan, strategy: Strategy | None, *, seed: int) -> list[tuple[int, float]]:
+def simulate(
+    world: World, plan: Plan, strategy: Strategy | None, *, seed: int, random_share: float = 0.0
+) -> list[tuple[int, float]]:
     """Label batch after batch as a strategy says.
 
     All strategies begin with the same sentences, drawn at random.
@@ -130,11 +132,12 @@ def simulate(world: World, plan: Plan, strategy: Strategy | None, *, seed: int) 
         if strategy is None:
             labelled += random.permutation(free)[: plan.batch].tolist()
         else:
-            labelled += _choose(world, free, [pool for pool, _ in answers], plan.batch, strategy, random)
+            drawn = random.permutation(len(free))[: round(random_share * plan.batch)].tolist()
+            labelled += _choose(world, free, [pool for pool, _ in answers], plan.batch, strategy, drawn)
 
 
 def _choose(world: World, free: NDArray[np.intp], answers: list[Logits], number: int, strategy: Strategy,
-            random: np.random.Generator) -> list[int]:  # fmt: skip
+            drawn: list[int]) -> list[int]:  # fmt: skip
     """Choose as `train.suggest` does."""
     parts = [{name: values[free] for name, values in found.items()} for found in answers]
     everything = {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
@@ -145,7 +148,6 @@ def _choose(world: World, free: NDArray[np.intp], answers: list[Logits], number:
     }
     if len(parts) > 1:
         reasons["disagreement"] = disagreement(parts[0], parts[1], world.schema)
-    drawn = random.permutation(len(free))[: round(RANDOM_SHARE * number)].tolist() if strategy.rarity else []
     utility = utilities(reasons, strategy)
     picked = pick(utility, world.terms[free], number - len(drawn), strategy=strategy, taken=drawn)
     return free[[*drawn, *picked]].tolist()

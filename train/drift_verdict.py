@@ -90,6 +90,12 @@ def _share_signs(name: str, labels: Report) -> list[tuple[str, str]]:
     for label, row in labels.items():
         if "corrected" not in row:
             continue
+        if not row["interval"][0] - SHARE_WATCH <= row["em"] <= row["interval"][1] + SHARE_WATCH:
+            what = (
+                f"{name}: {label}: two ways to correct its share disagree ({row['corrected']:.1%}, {row['em']:.1%}); "
+            )
+            signs.append(("watch", what + "only sentences drawn at random and labelled tell"))
+            continue
         outside = not row["interval"][0] <= row["reference"] <= row["interval"][1]
         if outside and abs(row["corrected"] - row["reference"]) >= SHARE_WATCH:
             signs.append(

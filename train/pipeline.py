@@ -46,7 +46,8 @@ def train(run: Run) -> tuple[Path, Report]:
     if len({e.group for e in run.examples}) < 2:
         raise DataError(
             f"labels: expected sentences of at least two articles to train on; found {len(run.examples)} sentences "
-            f"of {len({e.group for e in run.examples})}. Add rows, or name more files with --labels and --texts."
+            f"of {len({e.group for e in run.examples})}. Add rows, or name more files with --labels and --texts; where "
+            "rows do not belong together, as posts of many people, give each a doc of its own."
         )
     run.place.mkdir(parents=True, exist_ok=True)
     run.say(f"run {run.key}, model {run.version_key[:6]}")

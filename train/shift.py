@@ -67,7 +67,8 @@ def compare(reference: Counts, new: Counts, *, seed: int, replicates: int) -> di
     n, m = reference.total, new.total
     result: dict[str, Any] = {name: float(values) for name, values in _distances(n, m).items()}
     samples = [_resample(part, seed + k, replicates) for k, part in enumerate((reference, new))]
-    for name, values in _distances(*samples).items():
+    both = min(map(len, samples))
+    for name, values in _distances(*(sample[:both] for sample in samples)).items():
         result[f"{name}_interval"] = interval(values)
     pairs = zip((reference, new), samples, strict=True)
     worth = sum(_effect(part, sample) / max(float(part.total.sum()), 1) for part, sample in pairs)
@@ -123,5 +124,6 @@ def mean_difference(
         sums = np.repeat(table, replicates, axis=0) if alone else _resample(Counts(table), seed + k, replicates)
         pairs.append((float(values.mean()), sums[:, 0] / np.maximum(sums[:, 1], 1)))
     (first, many_first), (second, many_second) = pairs
-    low, high = interval(many_second - many_first)
+    both = min(len(many_first), len(many_second))
+    low, high = interval(many_second[:both] - many_first[:both])
     return second - first, [low, high]
