@@ -39,9 +39,10 @@ def measure(labels: tuple[Path, ...], texts: tuple[Path, ...], learner: str, see
 
     from newslean.schema import read_schema
     from train.labels import read_examples
+    from train.options import label_paths
 
     machine, began = describe_machine(), time.monotonic()
-    schema = read_schema(next(path for path in labels if path.is_dir()) / "schema.toml")
+    schema = read_schema(label_paths(labels, None)[1])
     files = read_examples(labels, schema, texts=texts)
     whole = [e for e in files.examples if all(name in e.labels for name in schema.names) and not e.furniture]
     if len(whole) < 2 * plan.end:
@@ -180,7 +181,7 @@ def render(report: dict[str, Any]) -> str:
     multiple=True,
     default=[ROOT / "labels"],
     type=click.Path(path_type=Path),
-    help="Label files or folders, at least one folder with a schema; may be given again.  [default: labels]",
+    help="Label files or folders; may be given again.  [default: labels]",
 )
 @click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash.")
 @click.option(

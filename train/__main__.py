@@ -11,14 +11,18 @@ import click
 
 from newslean.errors import NewsleanError
 from train import commands, next_commands
-from train.options import ROOT, data_options, find_grammar, quiet_libraries, read_labels
+from train.options import ROOT, data_options, find_grammar, params_folder, quiet_libraries, read_labels
 
 
 @click.group(invoke_without_command=True)
 @data_options
 @click.option("--models", default=ROOT / "models", type=click.Path(path_type=Path), help="Where model folders lie.")
 @click.option("--work", default=ROOT / "work", type=click.Path(path_type=Path), help="Where stages leave results.")
-@click.option("--params", type=click.Path(path_type=Path), help="Folder of baseline.toml and finetuned.toml.")
+@click.option(
+    "--params",
+    type=click.Path(path_type=Path),
+    help="Folder of baseline.toml and finetuned.toml.  [default: params beside the label set, or else train/params]",
+)
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2), help="Folds, articles kept whole.")
 @click.option(
     "--share",
@@ -54,18 +58,18 @@ def _train(
     promote: bool,
 ) -> None:
     files, label_set = read_labels(labels, schema, texts)
-    from train.params import BaselineParams, FinetuneParams, read_params
+    from train.params import BaselineParams, FinetuneParams, read_params_in
     from train.pipeline import train
     from train.promotion import promote_model, update_readme
     from train.run import Run, read_shares
 
     quiet_libraries()
-    folder = params or Path(__file__).parent / "params"
+    folder = params_folder(labels, schema, params)
     run = Run(
         files=files,
         schema=label_set,
-        baseline=read_params(BaselineParams, folder / "baseline.toml"),
-        finetuned=read_params(FinetuneParams, folder / "finetuned.toml"),
+        baseline=read_params_in(BaselineParams, folder),
+        finetuned=read_params_in(FinetuneParams, folder),
         seed=seed,
         folds=folds,
         work=work,

@@ -12,7 +12,7 @@ from newslean.schema import Dimension
 from newslean.tagger import Tagger
 from train.drift_reference import Errors, Floats, confidence_of, errors_of, is_model, read_errors
 from train.metrics import BINS, indicator
-from train.prevalence import corrected_shares, expectation_maximisation, unmix
+from train.prevalence import adjusted_count, corrected_shares, expectation_maximisation, unmix
 from train.scored import Scored, read_scored
 from train.shift import Counts, compare, count_in_bins, decile_edges, mean_difference
 from train.words import strangeness
@@ -178,6 +178,7 @@ def _prevalence(
         np.add.at(counts, index, both)
         shares, low, high = corrected_shares(counts, confusion, seed=seed, replicates=replicates)
         prior = confusion.sum(axis=1) / max(confusion.sum(), 1)
+        before = _shares_before(old, d, k, confusion)
         scores = _yes_no(values[:, k]) if d.multi else values
         rows = np.random.default_rng(seed).permutation(len(scores))[:MOST_FOR_EM]
         maximised = expectation_maximisation(scores[rows], prior)
@@ -185,10 +186,24 @@ def _prevalence(
         for n, label in enumerate((None, name) if d.multi else d.labels):
             if label is None:
                 continue
-            row = {"reference": float(prior[n]), "corrected": float(shares[n]), "em": float(maximised[n])}
+            row = {
+                "reference": float((prior if before is None else before)[n]),
+                "corrected": float(shares[n]),
+                "em": float(maximised[n]),
+            }
             row |= {"interval": [float(low[n]), float(high[n])]}
             result[label] |= row | {"pacc": None if probabilistic is None else float(probabilistic[n])}
     return result
+
+
+def _shares_before(old: Scored | None, d: Dimension, k: int, confusion: Floats) -> Floats | None:
+    """Give the shares in a reference that the model never saw: by its labels, or corrected too where it has none."""
+    if old is None or old.seen:
+        return None
+    labelled = [gold[d.name] for gold in old.gold if d.name in gold]
+    found = indicator(d, labelled or [labels[d.name] for labels in old.answers]).astype(float)
+    shares = (_yes_no(found[:, k]) if d.multi else found).mean(axis=0)
+    return shares if labelled else adjusted_count(shares, confusion)
 
 
 def _probabilistic(old: Scored | None, d: Dimension, k: int, scores: Floats) -> Floats | None:

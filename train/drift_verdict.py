@@ -90,7 +90,8 @@ def _share_signs(name: str, labels: Report) -> list[tuple[str, str]]:
     for label, row in labels.items():
         if "corrected" not in row:
             continue
-        if not row["interval"][0] - SHARE_WATCH <= row["em"] <= row["interval"][1] + SHARE_WATCH:
+        moved = any(abs(row[way] - row["reference"]) >= SHARE_WATCH for way in ("corrected", "em"))
+        if moved and not row["interval"][0] - SHARE_WATCH <= row["em"] <= row["interval"][1] + SHARE_WATCH:
             what = (
                 f"{name}: {label}: two ways to correct its share disagree ({row['corrected']:.1%}, {row['em']:.1%}); "
             )

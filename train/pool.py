@@ -29,10 +29,11 @@ class Best:
             if key in self._texts or not self.size or (full and value <= self._heap[0][0]):
                 continue
             entry = (float(value), self._count, candidate)
-            gone = heapq.heapreplace(self._heap, entry) if full else heapq.heappush(self._heap, entry)
             self._texts.add(key)
-            if gone is not None:
-                self._texts.discard(text_key(gone[2].text))
+            if full:
+                self._texts.discard(text_key(heapq.heapreplace(self._heap, entry)[2].text))
+            else:
+                heapq.heappush(self._heap, entry)
 
     def items(self) -> list[Candidate]:
         """Give them, the highest first."""

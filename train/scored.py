@@ -25,6 +25,12 @@ MOST_ARTICLES = 20_000
 GROUPS = ("doc", "id", "article", "source", "position", "url")
 """Keys that say which article a row belongs to, all that are there together."""
 
+KINDS = {"text": str, "labels": dict, "scores": dict}
+"""What a sentence must have."""
+
+MAX_BYTES = 1 << 30
+"""Largest JSON file that is read at once, where it is not written with an article a line."""
+
 Row = dict[str, Any]
 
 
@@ -117,9 +123,12 @@ def _from_labels(path: Path, tagger: Tagger, texts: Sequence[Path]) -> Scored:
 
 
 def _score(path: Path, tagger: Tagger) -> Iterator[list[Row]]:
+    rejected, any_record = "", False
     for outcome in open_dump(path):
         if not isinstance(outcome, Record):
+            rejected = rejected or f"{outcome.source}: {outcome.reason.removeprefix(f'{outcome.source}: ')}"
             continue
+        any_record = True
         article = next(tagger.tag_articles([outcome.article]))
         name = outcome.id or f"{outcome.article.source} {outcome.position}"
         yield [
@@ -127,6 +136,8 @@ def _score(path: Path, tagger: Tagger) -> Iterator[list[Row]]:
             for s in article.sentences
             if not s.furniture
         ]
+    if rejected and not any_record:
+        raise DataError(rejected)
 
 
 def _has_scores(path: Path) -> bool:
@@ -141,6 +152,7 @@ def _has_scores(path: Path) -> bool:
 
 def _json_rows(path: Path) -> Iterator[Row]:
     """Yield the sentences of a list of articles, of articles one a line, or of rows; a line at a time if it can be."""
+    begun = False
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             text = line.strip().removesuffix(b",")
@@ -149,9 +161,10 @@ def _json_rows(path: Path) -> Iterator[Row]:
             try:
                 values = json.loads(text)
             except (ValueError, RecursionError):
-                if number == 1 and path.stat().st_size < 1 << 30:
-                    break
+                if not begun and path.stat().st_size < MAX_BYTES:
+                    break  # one value over many lines
                 raise _no_json(path, number, text) from None
+            begun = True
             for value in values if isinstance(values, list) else [values]:
                 yield from _sentences(value, f"{path}:{number}")
         else:
@@ -178,8 +191,7 @@ def _sentences(value: object, where: str) -> Iterator[Row]:
     keys = [str(value[key]) for key in GROUPS if isinstance(value.get(key), str | int)]
     doc = " ".join([*keys, where] if whole or not keys else keys)
     for row in rows if isinstance(rows, list) else [None]:
-        fit = isinstance(row, dict) and isinstance(row.get("text"), str)
-        if not fit or not all(isinstance(row.get(key), dict) for key in ("labels", "scores")):
+        if not isinstance(row, dict) or not all(isinstance(row.get(key), kind) for key, kind in KINDS.items()):
             raise DataError(f"{where}: expected text, labels and scores in each sentence; found {shown(row)}.")
         if not row.get("furniture"):
             yield {**row, "doc": doc}

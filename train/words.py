@@ -52,19 +52,9 @@ def strangeness(texts: Sequence[str], groups: Sequence[str], tagger: Tagger, *, 
     baseline = model.baseline if isinstance(model, Mixed) else model if isinstance(model, Baseline) else None
     encoder = model.finetuned if isinstance(model, Mixed) else model if isinstance(model, Finetuned) else None
     words, unknown, strange = _words(texts, groups, baseline, seen=seen) if baseline else ([], [], Counter[str]())
-    tokens, without = [], []
-    marks = {encoder.tokenizer.token_to_id(mark) for mark in UNKNOWN_TOKENS} - {None} if encoder else set()
-    for text in texts if encoder else ():
-        encoding = encode(encoder.tokenizer, text, "", max_length=tagger.manifest.max_length)
-        ids = [
-            i
-            for i, special in zip(encoding.ids, encoding.special_tokens_mask, strict=True)
-            if not special or i in marks
-        ]
-        tokens.append(len(ids))
-        without.append(sum(i in marks for i in ids))
+    tokens, without = _tokens(texts, encoder, tagger.manifest.max_length) if encoder else ([], [])
     arrays = [np.array(part, dtype=np.float64) for part in (words, unknown, tokens, without)]
-    return Strangeness(*arrays, top=strange.most_common(10))
+    return Strangeness(arrays[0], arrays[1], arrays[2], arrays[3], strange.most_common(10))
 
 
 def _words(
@@ -85,3 +75,15 @@ def _words(
         strange.update(unknown)
         counts.append(len(unknown))
     return [len(words) for words in cuts], counts, strange
+
+
+def _tokens(texts: Sequence[str], encoder: Finetuned, max_length: int) -> tuple[list[int], list[int]]:
+    marks = {encoder.tokenizer.token_to_id(mark) for mark in UNKNOWN_TOKENS} - {None}
+    tokens, without = [], []
+    for text in texts:
+        encoding = encode(encoder.tokenizer, text, "", max_length=max_length)
+        flags = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
+        ids = [i for i, special in flags if not special or i in marks]
+        tokens.append(len(ids))
+        without.append(sum(i in marks for i in ids))
+    return tokens, without
