@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "transformers")
 
 
-def measure(labels: tuple[Path, ...], texts: tuple[Path, ...], learner: str, seeds: range, plan: Any) -> dict[str, Any]:
+def measure(
+    labels: tuple[Path, ...], texts: tuple[Path, ...], learner: str, seeds: range, plan: Any, *, natural: bool
+) -> dict[str, Any]:
     """Run every strategy with every seed.
 
     Raises
@@ -45,6 +47,7 @@ def measure(labels: tuple[Path, ...], texts: tuple[Path, ...], learner: str, see
     schema = read_schema(label_paths(labels, None)[1])
     files = read_examples(labels, schema, texts=texts)
     whole = [e for e in files.examples if all(name in e.labels for name in schema.names) and not e.furniture]
+    whole = [e for e in whole if not natural or e.sample != "picked"]
     if len(whole) < 2 * plan.end:
         raise DataError(
             f"{labels[0]}: expected at least {2 * plan.end:,} labelled sentences to simulate with; "
@@ -192,10 +195,21 @@ def render(report: dict[str, Any]) -> str:
 @click.option("--seed", default=0, show_default=True, help="The first seed.")
 @click.option("--end", default=1000, show_default=True, type=click.IntRange(150), help="Labels at the end.")
 @click.option("--pool", default=6000, show_default=True, type=click.IntRange(300), help="Sentences to choose from.")
+@click.option("--natural", is_flag=True, help="Leave out rows that a model picked: they are no random choice.")
 @click.option("--min-saved", default=0.25, show_default=True, type=click.FloatRange(0, 1), help="Target: labels saved.")
 @click.option("--out", default=ROOT / "benchmarks" / "results", type=click.Path(path_type=Path), help="Results folder.")
 def main(
-    *, labels: Any, texts: Any, learner: str, seeds: int, seed: int, end: int, pool: int, min_saved: float, out: Path
+    *,
+    labels: Any,
+    texts: Any,
+    learner: str,
+    seeds: int,
+    seed: int,
+    end: int,
+    pool: int,
+    natural: bool,
+    min_saved: float,
+    out: Path,
 ) -> None:
     """Simulate labelling batch by batch, and count the labels that a good choice saves.
 
@@ -204,7 +218,7 @@ def main(
     try:
         from active_plan import Plan
 
-        report = measure(labels, texts, learner, range(seed, seed + seeds), Plan(end=end, pool=pool))
+        report = measure(labels, texts, learner, range(seed, seed + seeds), Plan(end=end, pool=pool), natural=natural)
         report |= {"min_saved": min_saved, "missed": report["saved"]["shipped"][-1]["saved"] < min_saved}
         out.mkdir(parents=True, exist_ok=True)
         name = "active_learning" if learner == "baseline" else f"active_learning_{learner}"

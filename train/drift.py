@@ -102,7 +102,7 @@ def _compare_words(old: Scored | None, new: Scored, tagger: Tagger, *, seed: int
             result[key] = None
             continue
         shares = [getattr(f, unknown).sum() / max(getattr(f, total).sum(), 1) for f in found]
-        row = {"reference": float(shares[0]) if old else None, "new": float(shares[-1])}
+        row: Report = {"reference": float(shares[0]) if old else None, "new": float(shares[-1])}
         if old:
             each = [getattr(f, unknown) / np.maximum(getattr(f, total), 1) for f in found]
             row["difference"], row["interval"] = mean_difference(
@@ -157,7 +157,7 @@ def _expected_accuracy(
     else:
         return None
     rise, bounds = mean_difference(before, groups, values, new.groups, seed=seed, replicates=replicates)
-    found = {"loss": -rise, "interval": [-bounds[1], -bounds[0]]}
+    found: Report = {"loss": -rise, "interval": [-bounds[1], -bounds[0]]}
     return found | {"reference": errors.accuracy if errors else None, "new": errors.accuracy + rise if errors else None}
 
 
@@ -186,7 +186,7 @@ def _prevalence(
         for n, label in enumerate((None, name) if d.multi else d.labels):
             if label is None:
                 continue
-            row = {
+            row: Report = {
                 "reference": float((prior if before is None else before)[n]),
                 "corrected": float(shares[n]),
                 "em": float(maximised[n]),

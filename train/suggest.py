@@ -158,11 +158,12 @@ def _task(c: Candidate, tagger: Tagger, found: Logits, n: int, ranks: dict[str, 
     scores = {d.name: dict(zip(d.labels, map(float, found[d.name][n]), strict=True)) for d in schema.dimensions}
     row: dict[str, Any] = {"doc": c.doc, "n": c.n, "text": c.text, "before": c.before, "title": c.title}
     row |= {"source": "user", "sample": "picked" if ranks else "random", "labels": {}}
-    row["predictions"] = {
-        "model": f"{tagger.manifest.name} {tagger.manifest.version}",
+    found_by = f"{tagger.manifest.name} {tagger.manifest.version}"
+    said = {
         "labels": {d.name: decide(d, scores[d.name], calibration) for d in schema.dimensions},
         "scores": {name: {k: round(v, DIGITS) for k, v in values.items()} for name, values in scores.items()},
     }
+    row["predictions"] = {found_by: said}
     if ranks:
         row["why"] = {"reason": WHY[max(ranks, key=lambda name: ranks[name])]}
         row["why"] |= {name: round(rank, 3) for name, rank in ranks.items()}

@@ -56,7 +56,8 @@ def test_rows_are_tasks_that_the_label_reader_takes(tagger: Tagger, schema: Sche
         (row["text"], row["before"], row["sample"], {}) for row in rows
     ]
     for row in rows:
-        found = row["predictions"]
+        [(name, found)] = row["predictions"].items()
+        assert name == f"newslean {tagger.manifest.version}"
         assert [*found["scores"]["mood"]] == list(schema["mood"].labels)
         assert sum(found["scores"]["mood"].values()) == pytest.approx(1, abs=1e-4)
         assert not schema.faults(found["labels"])
