@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,18 @@ def sections(posts: Path) -> Schema:
 
 @pytest.fixture(scope="module")
 def tagger(
-    posts: Path, sections: Schema, make_run: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+    posts: Path, sections: Schema, params: Any, make_run: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Tagger:
     from train.options import quiet_libraries
 
     quiet_libraries()
     files = read_examples([posts], sections)
     run = make_run(
-        tmp_path_factory.mktemp("other"), files=files, schema=sections, baseline=BaselineParams(char_ngrams=2)
+        tmp_path_factory.mktemp("other"),
+        files=files,
+        schema=sections,
+        baseline=BaselineParams(char_ngrams=2),
+        finetuned=replace(params, epochs=1),
     )
     path, _ = train(run)
     assert "likeliest label" in (path / "README.md").read_text(encoding="utf-8")
