@@ -44,7 +44,7 @@ class Calibration:
     thresholds : dict
         ``multi`` dimension to label to the probability from which the label is given.
     min_confidence : dict
-        ``single`` dimension to the probability below which the neutral label is given instead.
+        ``single`` dimension to the probability below which the neutral label, if it has one, is given instead.
     """
 
     temperature: dict[str, float] = field(default_factory=dict)

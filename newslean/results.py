@@ -32,7 +32,7 @@ class TaggedSentence:
         Empty for a sentence that no model was asked about; its labels are then the neutral ones.
     furniture : bool
         Whether it belongs to the page, not the article. It then has no topic and the neutral
-        label, and is left out of the article's shares.
+        label, if there is one, and is left out of the article's shares.
     """
 
     text: str
@@ -78,9 +78,11 @@ def summarise(schema: Schema, *, source: str, title: str | None, sentences: Sequ
     the number of sentences. A topic (``multi`` label) is the article's when its
     share is at least `ARTICLE_SHARE`. For a ``single`` dimension the article
     takes the most frequent label other than the neutral one, provided that all
-    of those together reach `ARTICLE_SHARE`; the neutral label otherwise. Ties
-    go to the higher sum of probabilities. Lean is (first - second) / (all
-    sentences that are not neutral), so that "closing" pulls it towards 0.
+    of those together reach `ARTICLE_SHARE`; the neutral label otherwise. Without
+    a neutral label it takes the most frequent one, of the furniture if there is
+    nothing else, and "" if there is no sentence at all. Ties go to the higher
+    sum of probabilities. Lean is (first - second) / (all sentences that are not
+    neutral), so that "closing" pulls it towards 0.
     """
     content = [sentence for sentence in sentences if not sentence.furniture]
     labels: Labels = {}
@@ -92,7 +94,11 @@ def summarise(schema: Schema, *, source: str, title: str | None, sentences: Sequ
         shares[dimension.name] = {label: counts[label] / total for label in dimension.labels}
         if not content and dimension.neutral is not None:
             shares[dimension.name][dimension.neutral] = 1.0
-        labels[dimension.name] = _article_labels(dimension, counts, content, total)
+        if dimension.multi or dimension.neutral is not None:
+            labels[dimension.name] = _article_labels(dimension, counts, content, total)
+        else:
+            judged = content or sentences
+            labels[dimension.name] = _most_frequent(dimension, _count(dimension, judged), judged)
         if dimension.opposites:
             first, second = dimension.opposites[0]
             spoken = sum(counts[label] for label in dimension.labels if label != dimension.neutral)
@@ -112,10 +118,16 @@ def _count(dimension: Dimension, sentences: Sequence[TaggedSentence]) -> dict[st
 def _article_labels(
     dimension: Dimension, counts: dict[str, int], sentences: Sequence[TaggedSentence], total: int
 ) -> str | list[str]:
-    if dimension.neutral is None:
+    if dimension.multi:
         return [label for label in dimension.labels if counts[label] >= max(ARTICLE_SHARE * total, 1)]
     spoken = {label: count for label, count in counts.items() if label != dimension.neutral and count}
     if sum(spoken.values()) < max(ARTICLE_SHARE * total, 1):
-        return dimension.neutral
+        return dimension.neutral or ""
+    return _most_frequent(dimension, spoken, sentences)
+
+
+def _most_frequent(dimension: Dimension, counts: dict[str, int], sentences: Sequence[TaggedSentence]) -> str:
+    if not sentences:
+        return ""
     scored = [s.scores[dimension.name] for s in sentences if s.scores]
-    return max(spoken, key=lambda label: (spoken[label], sum(scores[label] for scores in scored)))
+    return max(counts, key=lambda label: (counts[label], sum(scores[label] for scores in scored)))

@@ -29,7 +29,8 @@ class Dimension:
     labels : tuple of str
         The labels, in the order of a model's outputs.
     neutral : str or None
-        For ``single``: the label that says "nothing to report here".
+        For ``single``: the label that says "nothing to report here", which doubtful answers and page furniture get.
+        None where every label says something, as the sections of a newspaper do.
     opposites : tuple of pairs of str
         Labels that change places when the two sides do; the first pair gives the lean.
     """
@@ -174,8 +175,10 @@ def _row_faults(row: object, n: int) -> list[str]:
     faults = []
     if row["kind"] == "single" and len(labels) < 2:
         faults.append(f"{where}: expected at least two labels to choose from; found {labels!r}")
-    if row["kind"] == "single" and row.get("neutral") not in labels:
-        faults.append(f"{where}: expected neutral to be one of {labels!r}; found {row.get('neutral')!r}")
+    if row["kind"] == "single" and row.get("neutral", labels[0]) not in labels:
+        faults.append(
+            f"{where}: expected neutral to be one of {labels!r}, or no neutral at all; found {row['neutral']!r}"
+        )
     if row["kind"] == "multi" and "neutral" in row:
         faults.append(f"{where}: neutral is for kind 'single'; a multi dimension has no label instead")
     pairs = row.get("opposites", [])

@@ -70,13 +70,14 @@ def decide(d: Dimension, scores: dict[str, float], calibration: Calibration) -> 
     """Choose the labels of one sentence in one dimension from its probabilities.
 
     ``multi``: every label that reaches its threshold. ``single``: the most
-    probable label, or the neutral one where that is less probable than
-    ``min_confidence``.
+    probable label, or the neutral one (if there is one) where that is less
+    probable than ``min_confidence``.
     """
-    if d.neutral is None:
+    if d.multi:
         return [label for label in d.labels if scores[label] >= calibration.thresholds[d.name][label]]
     best = max(d.labels, key=lambda label: scores[label])
-    return best if scores[best] >= calibration.min_confidence.get(d.name, 0.0) else d.neutral
+    doubtful = scores[best] < calibration.min_confidence.get(d.name, 0.0)
+    return d.neutral if doubtful and d.neutral is not None else best
 
 
 class Tagger:
@@ -111,7 +112,7 @@ class Tagger:
             A model folder as ``python -m train`` writes it.
         min_confidence : float, optional
             Probability in 0..1 below which a ``single`` dimension gets its
-            neutral label; the model's own where not given.
+            neutral label, if it has one; the model's own where not given.
         precision : {"int8", "float"}
             Which graph of a fine-tuned model: the shipped one, or the float
             one that a training run leaves beside it.
@@ -198,7 +199,7 @@ class Tagger:
 
     def _tag(self, sentences: Sequence[Sentence], title: str | None) -> list[TaggedSentence]:
         contexts = self.contexts(sentences, title)
-        content = [n for n, s in enumerate(sentences) if not s.furniture]
+        content = [n for n, s in enumerate(sentences) if self.reads(s)]
         found = self.score([sentences[n].text for n in content], [contexts[n] for n in content])
         scores = dict(zip(content, found, strict=True))
         return [self.tagged(s, scores.get(n, {})) for n, s in enumerate(sentences)]
@@ -206,16 +207,24 @@ class Tagger:
     def contexts(self, sentences: Sequence[Sentence], title: str | None) -> list[str]:
         """Give the context of each of the consecutive sentences of an article, as the model reads it.
 
-        Furniture has none, and is none for what follows.
+        Furniture is none for what follows, and has none itself unless it is read.
         """
         contexts, before = [], None
         for sentence in sentences:
             heading = None if sentence.title else title
-            contexts.append(
-                "" if sentence.furniture else context_of(self.manifest.context, title=heading, before=before)
-            )
+            asked = self.reads(sentence)
+            contexts.append(context_of(self.manifest.context, title=heading, before=before) if asked else "")
             before = before if sentence.furniture else sentence.text
         return contexts
+
+    def reads(self, sentence: Sentence) -> bool:
+        """Tell whether the model is asked about a sentence; furniture is, if a dimension has no neutral label."""
+        return not sentence.furniture or bool(self._unspoken)
+
+    @property
+    def _unspoken(self) -> list[str]:
+        """Dimensions of which furniture too must be asked, since they have no label for nothing to report."""
+        return [d.name for d in self.schema.dimensions if not d.multi and d.neutral is None]
 
     def score(self, texts: Sequence[str], contexts: Sequence[str]) -> list[Scores]:
         """Give the calibrated probabilities of sentences, each with its context ('' for none)."""
@@ -228,14 +237,15 @@ class Tagger:
                 row[d.name] = dict(zip(d.labels, values, strict=True))
         return rows
 
-    def _furniture_scores(self) -> Scores:
-        return {d.name: {label: float(label == d.neutral) for label in d.labels} for d in self.schema.dimensions}
+    def _furniture_scores(self, scores: Scores) -> Scores:
+        plain = {d.name: {label: float(label == d.neutral) for label in d.labels} for d in self.schema.dimensions}
+        return plain | {name: scores[name] for name in self._unspoken}
 
     def tagged(self, sentence: Sentence, scores: Scores) -> TaggedSentence:
         """Decide on a sentence's labels from its scores; without any, as for furniture, they are neutral."""
         s = sentence
         if s.furniture:
-            scores = self._furniture_scores()
+            scores = self._furniture_scores(scores)
         if not scores:
             neutral: Labels = {d.name: [] if d.neutral is None else d.neutral for d in self.schema.dimensions}
             return TaggedSentence(s.text, s.start, s.end, neutral, {}, s.furniture)

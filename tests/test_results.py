@@ -1,5 +1,7 @@
 """The article rule, on sentences made by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from newslean.results import ARTICLE_SHARE, TaggedArticle, TaggedSentence, summarise
@@ -72,6 +74,18 @@ def test_the_third_label_pulls_the_lean_to_nought(schema: Schema):
     assert article(schema, sentence("rise"), sentence("mixed")).lean == {"mood": 0.5}
     assert article(schema, sentence("rise"), *[sentence("mixed")] * 3).lean == {"mood": 0.25}
     assert article(schema, sentence("mixed")).lean == {"mood": 0.0}
+
+
+def test_without_a_neutral_label_the_most_frequent_one_is_the_articles(schema: Schema):
+    mood = replace(schema["mood"], neutral=None)
+    schema = Schema((schema["topic"], mood))
+    found = article(schema, sentence("rise"), sentence("flat"), sentence("flat"), sentence("fall"))
+    assert found.labels["mood"] == "flat"
+    assert found.lean == {"mood": 0.0}
+    assert article(schema, sentence("rise"), *[sentence("flat")] * 3).lean == {"mood": 0.25}
+    assert article(schema, sentence("rise", p=0.6), sentence("fall", p=0.8)).labels["mood"] == "fall"
+    assert article(schema).labels == {"topic": [], "mood": ""}
+    assert article(schema, sentence("fall", furniture=True)).labels["mood"] == "fall"
 
 
 def test_furniture_is_left_out(schema: Schema):

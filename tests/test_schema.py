@@ -54,6 +54,15 @@ def test_a_faulty_dimension_is_named(row: Any, expected: str):
     assert message.startswith("here.toml: ")
 
 
+def test_a_single_dimension_may_do_without_a_neutral_label():
+    schema = schema_from_dict(
+        {"dimensions": [{"name": "mood", "kind": "single", "labels": ["rise", "fall"]}]}, where="x"
+    )
+    assert schema["mood"].neutral is None
+    assert not schema["mood"].multi
+    assert schema_from_dict(schema.to_dict(), where="x") == schema
+
+
 def test_all_faults_are_told_at_once():
     message = faults({**MULTI, "kind": "x"}, {**SINGLE, "neutral": "x"}, MULTI, MULTI, sides={"north": "N"})
     assert len(message.splitlines()) == 4

@@ -10,15 +10,19 @@ from typing import Any
 import click
 
 from newslean.errors import NewsleanError
-from train import commands, model_commands
-from train.options import ROOT, data_options, find_grammar, quiet_libraries, read_labels, readme_of
+from train import commands, model_commands, next_commands
+from train.options import ROOT, data_options, find_grammar, params_folder, quiet_libraries, read_labels, readme_of
 
 
 @click.group(invoke_without_command=True)
 @data_options
 @click.option("--models", default=ROOT / "models", type=click.Path(path_type=Path), help="Where model folders lie.")
 @click.option("--work", default=ROOT / "work", type=click.Path(path_type=Path), help="Where stages leave results.")
-@click.option("--params", type=click.Path(path_type=Path), help="Folder of baseline.toml and finetuned.toml.")
+@click.option(
+    "--params",
+    type=click.Path(path_type=Path),
+    help="Folder of baseline.toml and finetuned.toml.  [default: params beside the label set, or else train/params]",
+)
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2), help="Folds, articles kept whole.")
 @click.option(
     "--share",
@@ -71,7 +75,7 @@ def main(context: click.Context, /, **options: Any) -> None:
 
 def _train(*, curve: bool, **options: Any) -> None:
     from train.options import plain_options, read_test
-    from train.params import BaselineParams, FinetuneParams, read_params
+    from train.params import BaselineParams, FinetuneParams, read_params_in
     from train.retrain import Order, retrain
     from train.run import Run, leave_out, read_shares
 
@@ -82,12 +86,12 @@ def _train(*, curve: bool, **options: Any) -> None:
     files = leave_out(files, test)
     if not options["only"]:
         quiet_libraries()
-    folder = options.pop("params") or Path(__file__).parent / "params"
+    folder = params_folder(labels, schema, options.pop("params"))
     run = Run(
         files=files,
         schema=label_set,
-        baseline=read_params(BaselineParams, folder / "baseline.toml"),
-        finetuned=read_params(FinetuneParams, folder / "finetuned.toml"),
+        baseline=read_params_in(BaselineParams, folder),
+        finetuned=read_params_in(FinetuneParams, folder),
         seed=options["seed"],
         folds=options["folds"],
         work=options["work"],
@@ -124,6 +128,7 @@ for _command in (
     main.add_command(_command)
 for _command in (model_commands.models_group, model_commands.curve):
     main.add_command(_command)
+next_commands.register(main)
 
 
 def run() -> None:

@@ -159,7 +159,7 @@ def _threshold(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
 
 
 def _min_confidence(d: Dimension, scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
-    if not len(scores):
+    if not len(scores) or d.neutral is None:
         return 0.0
     neutral = d.labels.index(str(d.neutral))
     best, confidence, gold = scores.argmax(1), scores.max(1), truth.argmax(1)

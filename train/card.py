@@ -106,6 +106,8 @@ def _calibration_lines(manifest: Manifest) -> list[str]:
             "thresholds " + ", ".join(f"{label} {value:.2f}" for label, value in calibration.thresholds[d.name].items())
             if d.multi
             else f"below {calibration.min_confidence[d.name]:.2f} the label is {d.neutral}"
+            if d.neutral is not None
+            else "the likeliest label, however unlikely"
         )
         lines.append(f"- {d.name}: temperature {calibration.temperature[d.name]:.2f}; {rule}")
     return lines

@@ -18,6 +18,7 @@ from train.options import (
     find_grammar,
     load_models,
     load_taggers,
+    params_folder,
     quiet_libraries,
     read_labels,
     schema_beside,
@@ -51,9 +52,12 @@ for _command in (
 @click.option("--on-split", default="", help="Choose by the rows with this split instead of by folds.")
 @click.option("--max-epochs", type=click.IntRange(1), help="Fewer epochs while searching.")
 @click.option("--work", default=ROOT / "work" / "studies", type=click.Path(path_type=Path), help="Where studies lie.")
-def tune(kind: str, trials: int, folds: int, on_split: str, max_epochs: int | None, work: Path, **data: Any) -> None:
-    """Search for the best parameters; they are kept in train/params."""
-    seed = data.pop("seed")
+@click.option("--params", type=click.Path(path_type=Path), help="Folder to keep them in.  [default: as training reads]")
+def tune(
+    kind: str, trials: int, folds: int, on_split: str, max_epochs: int | None, work: Path, params: Any, **data: Any
+) -> None:
+    """Search for the best parameters; they are kept in train/params, those of another label set in params beside it."""
+    seed, into = data.pop("seed"), params_folder(data["labels"], data["schema"], params)
     files, schema = read_labels(**data)
     from train.tuning import tune_params
 
@@ -68,6 +72,7 @@ def tune(kind: str, trials: int, folds: int, on_split: str, max_epochs: int | No
         max_epochs=max_epochs,
         seed=seed,
         folder=work,
+        into=into,
         progress=sys.stderr.isatty(),
     )
     click.echo("\n".join(lines))
@@ -89,10 +94,11 @@ def tune(kind: str, trials: int, folds: int, on_split: str, max_epochs: int | No
 def experiment(kind: str, changes: Any, labels: Any, schema: Any, texts: Any, work: Path, **options: Any) -> None:
     """Fit one setting with several seeds and measure it on rows set aside."""
     from train.experiment import Setting, run_experiment
-    from train.params import BaselineParams, FinetuneParams, change_params, read_params
+    from train.params import BaselineParams, FinetuneParams, change_params, read_params_in
     from train.run import read_shares
 
-    params = change_params(read_params(BaselineParams if kind == "baseline" else FinetuneParams), changes)
+    folder = params_folder(labels, schema)
+    params = change_params(read_params_in(BaselineParams if kind == "baseline" else FinetuneParams, folder), changes)
     files, label_set = read_labels(labels, schema, texts)
     quiet_libraries()
     name, against, source = options.pop("name"), options.pop("against"), options.pop("source")

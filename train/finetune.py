@@ -110,11 +110,16 @@ def finetune(
 
 
 def enough_epochs(params: FinetuneParams, rows: int) -> FinetuneParams:
-    """Raise the epochs to ``min_steps``, unless the base is a network that has learnt something first."""
+    """Raise the epochs to ``min_steps``, unless the base is a network that has learnt something first.
+
+    An epoch of few rows is a few steps, after which a new head still gives one answer to all: patience grows too.
+    """
     if (Path(base_path(params.base)) / HEADS).is_file():
         return params
     steps = -(-rows // params.batch_size)
-    return replace(params, epochs=max(params.epochs, -(-params.min_steps // max(steps, 1))))
+    epochs = max(params.epochs, -(-params.min_steps // max(steps, 1)))
+    patience = params.patience if epochs == params.epochs else max(params.patience, -(-epochs // 3))
+    return replace(params, epochs=epochs, patience=patience)
 
 
 def predict_logits(fit: Fit, examples: Sequence[Example], schema: Schema, params: FinetuneParams) -> Logits:

@@ -20,6 +20,9 @@ Answer = str | list[str]
 BINS = 15
 """Bins of a reliability diagram, as in Guo et al. (2017)."""
 
+MAX_WEIGHTS = 20_000_000
+"""Numbers in a table of resampling weights."""
+
 CONFIDENCES = (0.0, *(round(0.5 + 0.05 * step, 2) for step in range(10)))
 """Least confidences at which selective prediction is reported; 0 keeps everything."""
 
@@ -103,10 +106,12 @@ def resampling_weights(groups: int, *, seed: int, replicates: int) -> Floats | N
 
     Whole articles are drawn, because sentences of one article are no independent
     witnesses (the cluster bootstrap: Davison and Hinkley 1997, section 3.8).
-    None for fewer than two groups, from which nothing can be learnt this way.
+    None for fewer than two groups, from which nothing can be learnt this way. With very many groups there are fewer
+    replicates, at least 200, so that they fit into memory: intervals are narrow then anyway.
     """
     if groups < 2:
         return None
+    replicates = min(replicates, max(200, MAX_WEIGHTS // groups))
     return np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=replicates).astype(float)
 
 

@@ -72,6 +72,14 @@ def schema_beside(paths: Sequence[Path]) -> Path | None:
     return None
 
 
+def params_folder(labels: Any, schema: Path | None, given: Path | None = None) -> Path:
+    """Say where the parameters for a label set lie: beside it, but for the project's own."""
+    from train.params import PARAMS
+
+    beside = label_paths(labels, schema)[1].parent
+    return given or (PARAMS if beside.resolve() == ROOT / "labels" else beside / "params")
+
+
 def read_labels(labels: Any, schema: Path | None, texts: Any) -> tuple[Any, Any]:
     """Read the label files that are meant, and their label set."""
     from newslean.schema import read_schema

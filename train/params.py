@@ -108,6 +108,12 @@ class FinetuneParams:
 Params = TypeVar("Params", bound=BaselineParams | FinetuneParams)
 
 
+def read_params_in(kind: type[Params], folder: str | Path) -> Params:
+    """Read the hyperparameters of a folder, or the project's own where it holds none."""
+    path = Path(folder, params_path(kind).name)
+    return read_params(kind, path if path.exists() else None)
+
+
 def read_params(kind: type[Params], path: str | Path | None = None) -> Params:
     """Read hyperparameters; what the file does not name keeps its default.
 

@@ -7,6 +7,7 @@ figure is made, turned into bytes and forgotten.
 import io
 import math
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -146,7 +147,9 @@ def _draw_panel(top: Axes, bottom: Axes, panel: Mapping[str, Any], *, single: bo
 
 def _to_bytes(figure: Figure, suffix: str) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=suffix, dpi=144, metadata=_METADATA[suffix])
+    with warnings.catch_warnings():  # a label in a script that the font lacks is drawn as boxes: report.md has it
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(buffer, format=suffix, dpi=144, metadata=_METADATA[suffix])
     return buffer.getvalue()
 
 

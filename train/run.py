@@ -69,7 +69,8 @@ class Run:
         if (articles := len({e.group for e in self.examples})) < 2:
             raise DataError(
                 "labels: expected sentences of at least two articles to train on; found "
-                f"{len(self.examples)} sentences of {articles}. Add rows, or name more files with --labels and --texts."
+                f"{len(self.examples)} sentences of {articles}. Add rows, or name more files with --labels and --texts; "
+                "where rows do not belong together, as posts of many people, give each a doc of its own."
             )
 
     @cached_property

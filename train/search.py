@@ -19,7 +19,7 @@ from newslean.errors import DataError
 from newslean.schema import Schema
 from train.baseline import fit_baseline
 from train.calibrate import mean_macro_f1
-from train.finetune import finetune, predict_logits
+from train.finetune import enough_epochs, finetune, predict_logits
 from train.folds import assign_folds
 from train.labels import Example
 from train.params import BaselineParams, FinetuneParams
@@ -163,7 +163,8 @@ def _finetune_trial(
         # Checkpoints of another trial must not be taken up: each trial has a folder of its own.
         place = folder / f"{trial.number}-{k}"
         try:
-            fit = finetune(training, validation, schema, params, seed=seed, folder=place, on_epoch=on_epoch)
+            chosen = enough_epochs(params, len(training))
+            fit = finetune(training, validation, schema, chosen, seed=seed, folder=place, on_epoch=on_epoch)
         finally:
             shutil.rmtree(place, ignore_errors=True)  # a pruned trial leaves its checkpoints
         scores.append(mean_macro_f1(predict_logits(fit, validation, schema, params), validation, schema))

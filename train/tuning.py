@@ -11,7 +11,7 @@ from newslean.errors import DataError
 from newslean.schema import Schema
 from train.folds import SEED_SOURCE
 from train.labels import LabelFiles
-from train.params import BaselineParams, FinetuneParams, params_path, read_params, write_params
+from train.params import BaselineParams, FinetuneParams, params_path, read_params_in, write_params
 from train.run import digest, part_rows
 from train.search import Part, parts_of, search
 
@@ -27,9 +27,10 @@ def tune_params(
     max_epochs: int | None,
     seed: int,
     folder: Path,
+    into: Path,
     progress: bool,
 ) -> list[str]:
-    """Search, write the best parameters to train/params, and say what was found.
+    """Search, write the best parameters to the folder ``into``, and say what was found.
 
     Seed articles are test data here: no study sees them.
 
@@ -40,7 +41,7 @@ def tune_params(
     """
     parts = _parts(files, folds=folds, on_split=on_split, seed=seed)
     params_type: type[BaselineParams] | type[FinetuneParams] = BaselineParams if kind == "baseline" else FinetuneParams
-    start: BaselineParams | FinetuneParams = read_params(params_type)
+    start: BaselineParams | FinetuneParams = read_params_in(params_type, into)
     searched = replace(start, epochs=max_epochs) if isinstance(start, FinetuneParams) and max_epochs else start
     # Scores on other data do not compare: changed labels begin a study of their own.
     data = [[[e.doc, e.n, e.text, e.labels] for e in side] for part in parts for side in part]
@@ -56,12 +57,14 @@ def tune_params(
         f"Best of {finished} trials by mean macro-F1 {study.best_value:.4f} on {where},\n"
         f"without the seed articles. {date.today():%Y-%m-%d}, python -m train tune {kind}."
     )
-    write_params(best, params_path(params_type), note=note)
+    into.mkdir(parents=True, exist_ok=True)
+    path = into / params_path(params_type).name
+    write_params(best, path, note=note)
     lines = [
         f"{t.number:3d} {t.state.name:9s} {t.value if t.value is None else round(t.value, 4)} {t.params}"
         for t in study.trials
     ]
-    return [*lines, f"best {study.best_value:.4f}: {asdict(best)}", f"wrote {params_path(params_type)}"]
+    return [*lines, f"best {study.best_value:.4f}: {asdict(best)}", f"wrote {path}"]
 
 
 def _parts(files: LabelFiles, *, folds: int, on_split: str, seed: int) -> list[Part]:

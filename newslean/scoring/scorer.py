@@ -83,7 +83,7 @@ class Scorer:
             return to_results(batch, tagged, self.tagger.schema, **chosen)
 
     def _passes(self, split: Sequence[Sequence[Sentence]]) -> list[list[bool]]:
-        """Tell, per article and sentence, what the model has to read: never furniture."""
+        """Tell, per article and sentence, what the model has to read."""
         content = [(k, s.text) for k, sentences in enumerate(split) for s in sentences if not s.furniture]
         with self._timed("gate"):
             if self.gate is None or not content:
@@ -93,7 +93,7 @@ class Scorer:
         self.sentences += len(flags)
         self.skipped += int((~flags).sum())
         rest = iter(flags.tolist())
-        return [[not s.furniture and next(rest) for s in sentences] for sentences in split]
+        return [[self.tagger.reads(s) if s.furniture else next(rest) for s in sentences] for sentences in split]
 
     def _score(
         self, split: Sequence[Sequence[Sentence]], titles: Sequence[str | None], passes: Sequence[Sequence[bool]]

@@ -174,5 +174,6 @@ def test_context_is_dropped_from_a_share_of_the_rows_in_training_alone(rows, sch
 def test_few_rows_get_more_epochs_unless_the_network_has_learnt_something_first(params, tmp_path: Path):
     asked = replace(params, epochs=2, batch_size=8, min_steps=100)
     assert [enough_epochs(asked, rows).epochs for rows in (0, 8, 79, 80, 400, 4000)] == [100, 100, 10, 10, 2, 2]
+    assert [enough_epochs(asked, rows).patience for rows in (8, 80, 4000)] == [34, asked.patience, asked.patience]
     (tmp_path / HEADS).touch()
     assert enough_epochs(replace(asked, base=str(tmp_path)), 8).epochs == 2

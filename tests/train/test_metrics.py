@@ -81,6 +81,11 @@ def test_fewer_than_two_articles_cannot_be_resampled(groups):
     assert metrics.resampling_weights(groups, seed=1, replicates=10) is None
 
 
+def test_very_many_groups_get_fewer_replicates(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(metrics, "MAX_WEIGHTS", 5_000)
+    assert [len(metrics.resampling_weights(n, seed=1, replicates=500)) for n in (5, 20, 10_000)] == [500, 250, 200]
+
+
 def test_interval_holds_the_middle_95_percent():
     assert metrics.interval(np.arange(1001.0)) == pytest.approx([25, 975])
 

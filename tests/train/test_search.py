@@ -103,7 +103,9 @@ def tune(label_folder: Path, schema, tmp_path: Path, monkeypatch: pytest.MonkeyP
     def run(**changes: Any) -> tuple[list[str], list[Any]]:
         settings = {"trials": 1, "folds": 2, "on_split": "", "max_epochs": None, "seed": 0, "progress": False}
         files = read_examples([label_folder], schema)
-        lines = tuning.tune_params("baseline", files, schema, folder=tmp_path / "studies", **{**settings, **changes})
+        lines = tuning.tune_params(
+            "baseline", files, schema, folder=tmp_path / "studies", into=tmp_path, **{**settings, **changes}
+        )
         return lines, seen
 
     return run

@@ -1,0 +1,106 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from newslean.errors import DataError
+from train.candidates import Candidate, labelled_hashes, read_candidates
+from train.rows import digest
+
+ARTICLE = "Copper climbs in the north again\n\nCopper climbed in Arlen. Zinc slumped in Holm.\n\nShare this article\n"
+
+
+def write(path: Path, *rows: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_a_text_file_holds_a_sentence_a_line(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    path.write_text("Copper climbed in Arlen. It rained.\n\n--\nZinc slumped.\n", encoding="utf-8")
+    notes: list[str] = []
+    found = list(read_candidates([path], on_note=notes.append))
+    assert found == [Candidate("a-1", 0, "Copper climbed in Arlen. It rained."), Candidate("a-4", 0, "Zinc slumped.")]
+    assert "a sentence" in notes[0] or "list of sentences" in notes[0]
+
+
+def test_the_same_file_as_an_article_is_split_and_its_furniture_left_out(tmp_path: Path):
+    path = tmp_path / "a.txt"
+    path.write_text(ARTICLE, encoding="utf-8")
+    title, first, second = read_candidates([path], form="articles")
+    assert (title.title, title.doc, title.before) == (True, "a", "")
+    assert (first.text, first.before, first.heading) == ("Copper climbed in Arlen.", title.text, title.text)
+    assert (second.n, second.before) == (first.n + 1, first.text)
+
+
+def test_rows_keep_their_place_and_the_sentence_before(tmp_path: Path):
+    path = write(
+        tmp_path / "a.jsonl",
+        {"doc": "x", "n": 0, "text": "A headline stands here", "title": True},
+        {"doc": "x", "n": 1, "text": "Copper climbed."},
+        {"doc": "x", "n": 3, "text": "Zinc slumped."},
+        {"doc": "x", "n": 4, "text": "Subscribe", "furniture": True},
+        {"doc": "y", "n": 1, "text": "It rained.", "before": "We looked up."},
+    )
+    found = list(read_candidates([path]))
+    assert [(c.doc, c.n, c.before, c.heading) for c in found] == [
+        ("x", 0, "", ""),
+        ("x", 1, "A headline stands here", "A headline stands here"),
+        ("x", 3, "", "A headline stands here"),
+        ("y", 1, "We looked up.", ""),
+    ]
+
+
+def test_a_dump_of_articles_is_told_from_a_list_of_sentences(tmp_path: Path):
+    path = write(tmp_path / "dump.jsonl", {"id": "one", "text": ARTICLE}, {"id": "two", "text": ARTICLE})
+    assert {c.doc for c in read_candidates([path])} == {"one", "two"}
+    assert len(list(read_candidates([path], form="sentences"))) == 2
+    posts = write(tmp_path / "posts.jsonl", {"text": "Copper! Zinc!"}, {"text": "Rain fell."})
+    assert [c.doc for c in read_candidates([posts])] == ["posts-1", "posts-2"]
+
+
+def test_what_a_dump_cannot_read_is_told_and_the_rest_goes_on(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text(ARTICLE, encoding="utf-8")
+    (tmp_path / "in" / "b.txt").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
+    rejects: list[Any] = []
+    assert len(list(read_candidates([tmp_path / "in"], on_reject=rejects.append))) == 3
+    assert "PNG" in rejects[0].reason
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"Copper\n\xff\xfe\n", "a.txt:2: expected UTF-8"),
+        (b"Copper\0\n", "a.txt:1: expected text; found a NUL"),
+    ],
+)
+def test_a_list_with_faults_names_them_all(tmp_path: Path, content: bytes, expected: str):
+    path = tmp_path / "a.txt"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=expected):
+        list(read_candidates([path]))
+
+
+def test_rows_with_faults(tmp_path: Path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"n": 0, "doc": "x", "text": "Copper."}\n{"text": 3}\n{"text": "cut', encoding="utf-8")
+    with pytest.raises(DataError) as error:
+        list(read_candidates([path]))
+    assert "a.jsonl:2: text: expected a sentence; found 3" in str(error.value)
+    assert "a.jsonl:3: expected a whole last line" in str(error.value)
+    with pytest.raises(DataError, match="expected"):
+        list(read_candidates([tmp_path / "none.txt"]))
+    with pytest.raises(DataError, match=r"expected a \.txt or \.jsonl"):
+        list(read_candidates([tmp_path / "a.csv"], form="sentences"))
+
+
+def test_labelled_texts_are_known_by_their_hash(tmp_path: Path):
+    path = write(tmp_path / "a.jsonl", {"text": "Copper."}, {"sha256": digest("Zinc.").upper()})
+    assert labelled_hashes([path]) == {digest("Copper."), digest("Zinc.")}
+    (tmp_path / "l" / "sentences").mkdir(parents=True)
+    write(tmp_path / "l" / "sentences" / "b.jsonl", {"text": "Tin."})
+    assert labelled_hashes([tmp_path / "l"]) == {digest("Tin.")}
+    with pytest.raises(DataError, match="expected a file"):
+        labelled_hashes([tmp_path / "none.jsonl"])

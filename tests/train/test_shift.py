@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from train.shift import Counts, compare, count_in_bins, decile_edges, mean_difference
+
+
+def sample(mean: float, articles: int, seed: int, *, alike: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Ten values an article; with ``alike`` those of an article share a part."""
+    random = np.random.default_rng(seed)
+    groups = np.repeat([f"a{n}" for n in range(articles)], 10)
+    values = random.normal(mean, 1, 10 * articles) + np.repeat(random.normal(0, alike, articles), 10)
+    return values, groups
+
+
+def distances(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> dict[str, float]:
+    edges = decile_edges(first[0])
+    return compare(count_in_bins(*first, edges), count_in_bins(*second, edges), seed=0, replicates=200)
+
+
+def test_the_same_source_stays_within_chance_and_another_does_not():
+    found = distances(sample(0, 60, 1), sample(0, 60, 2))
+    assert found["psi"] < found["psi_chance"] < 0.1
+    assert found["ks"] < found["ks_chance"]
+    moved = distances(sample(0, 60, 1), sample(1, 60, 2))
+    assert moved["psi"] > 0.25 > moved["psi_chance"]
+    assert moved["ks_interval"][0] > found["ks"]
+    assert moved["js"] > found["js"]
+    assert all(moved[f"{name}_interval"][0] <= moved[name] * 1.2 for name in ("psi", "js", "ks"))
+
+
+def test_chance_does_more_where_the_sentences_of_an_article_are_alike():
+    single = distances(sample(0, 30, 1), sample(0, 30, 2))
+    alike = distances(sample(0, 30, 1, alike=2), sample(0, 30, 2, alike=2))
+    assert alike["psi_chance"] > 2 * single["psi_chance"]
+
+
+def test_known_values():
+    """Half and half against nine to one: PSI 0.4 * ln 9, KS 0.4."""
+    found = compare(Counts(np.array([[5e5, 5e5]])), Counts(np.array([[9e5, 1e5]])), seed=0, replicates=10)
+    assert found["psi"] == pytest.approx(0.4 * np.log(9), rel=1e-4)
+    assert found["ks"] == pytest.approx(0.4)
+
+
+def test_bins_where_many_values_are_equal():
+    edges = decile_edges(np.array([1.0] * 50))
+    assert count_in_bins(np.array([1.0, 0.5, 2.0]), np.array(["a", "a", "b"]), edges).total.sum() == 3
+    assert len(decile_edges(np.array([0.0] * 90 + [1.0] * 10))) >= 3
+    table = count_in_bins(np.array([-9.0, 9.0]), np.array(["a", "b"]), np.array([0.0, 0.5, 1.0])).table
+    assert table.tolist() == [[1, 0], [0, 1]]
+
+
+def test_a_difference_of_means():
+    (first, groups), (second, others) = sample(0, 50, 1), sample(0.5, 50, 2)
+    value, (low, high) = mean_difference(first, groups, second, others, seed=0, replicates=300)
+    assert low < value < high
+    assert low > 0.2
+    value, (low, high) = mean_difference(np.array([3.0]), np.array(["all"]), second, others, seed=0, replicates=300)
+    assert low < second.mean() - 3 < high
+    value, bounds = mean_difference(first, groups, np.array([1.0, 3.0]), np.array(["a", "a"]), seed=0, replicates=9)
+    assert value == pytest.approx(2 - first.mean())
+    assert np.isfinite(bounds).all()

@@ -1,0 +1,175 @@
+"""Unlabelled sentences: from lists of sentences, rows of label files, or any dump of articles.
+
+Knows the forms that sentences come in and the splitter. Knows no model and no choice.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from newslean.dump import Record, Reject, open_dump
+from newslean.dump.records import WHOLE
+from newslean.errors import DataError
+from newslean.splitting import split_sentences, title_of
+from train.rows import Faults, digest, read_lines, read_objects, shown
+
+Form = Literal["auto", "sentences", "articles"]
+
+MAX_SENTENCE = 300
+"""Rows of a .jsonl file whose first text has a line break or is longer (characters) are taken for articles."""
+
+MAX_TEXT = 5_000
+"""Longest sentence (characters) that a coder is asked to read; longer ones are no sentences."""
+
+_LETTER = re.compile(r"[^\W\d_]")
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One sentence that might be labelled.
+
+    Attributes
+    ----------
+    doc, n : str, int
+        Article and position in it, as in a label file.
+    before, heading : str
+        The sentence before and the article's title ("" for the title itself); "" if unknown.
+    title : bool
+        Whether it is the article's title.
+    """
+
+    doc: str
+    n: int
+    text: str
+    before: str = ""
+    title: bool = False
+    heading: str = ""
+
+
+def read_candidates(
+    paths: Sequence[str | Path],
+    *,
+    form: Form = "auto",
+    on_note: Callable[[str], None] | None = None,
+    on_reject: Callable[[Reject], None] | None = None,
+) -> Iterator[Candidate]:
+    """Read unlabelled sentences one after the other, in bounded memory.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        ``.txt`` files with a sentence a line and ``.jsonl`` files with a sentence a row (``text``, and as far as
+        known ``doc``, ``n``, ``before``, ``title``); all else, folders too, is read as a dump of articles and split.
+    form : {"auto", "sentences", "articles"}
+        What the files hold; ``auto`` tells by their names, a ``.jsonl`` file by its first row.
+    on_note, on_reject : callable, optional
+        Called with a line for each input that was guessed about, and with what a dump holds that cannot be read.
+
+    Raises
+    ------
+    DataError
+        If an input cannot be read; with all faults of the lists of sentences at once, after the last sentence.
+    """
+    faults, note = Faults(), on_note or (lambda _: None)
+    for path in paths:
+        if not _is_list(path, form):
+            yield from _split(path, note, on_reject)
+            continue
+        if form == "auto":
+            note(f"{path}: read as a list of sentences, one a line (--as articles for articles)")
+        rows = _read_rows(Path(path), faults) if Path(path).suffix == ".jsonl" else _read_text(Path(path), faults)
+        yield from (c for c in rows if _is_worth_reading(c.text))
+    faults.throw()
+
+
+def labelled_hashes(paths: Iterable[str | Path]) -> set[str]:
+    """Give the SHA-256 of every text in label files or folders, whether the row holds the text or only that hash."""
+    faults, found = Faults(), set[str]()
+    for path in map(Path, paths):
+        for file in sorted((path / "sentences").glob("*.jsonl")) if path.is_dir() else [path]:
+            for _, row in read_objects(file, faults, {}):
+                text, sha256 = row.get("text"), row.get("sha256")
+                found.update([digest(text)] if isinstance(text, str) else [])
+                found.update([sha256.lower()] if isinstance(sha256, str) else [])
+    faults.throw()
+    return found
+
+
+def _is_list(path: str | Path, form: Form) -> bool:
+    """Whether a file holds a sentence a line."""
+    suffix = Path(path).suffix.lower()
+    if form == "sentences" and suffix not in (".txt", ".jsonl"):
+        raise DataError(f"{path}: expected a .txt or .jsonl file of sentences; found another. Leave --as out.")
+    if form != "auto" or suffix != ".jsonl":
+        return form == "sentences" or (form == "auto" and suffix == ".txt" and not Path(path).is_dir())
+    first = next((row for _, row in read_objects(Path(path), Faults(), {}) if row), None)
+    text = first.get("text") if first else ""
+    return isinstance(text, str) and ("n" in (first or {}) or (len(text) <= MAX_SENTENCE and "\n" not in text.strip()))
+
+
+def _read_text(path: Path, faults: Faults) -> Iterator[Candidate]:
+    """Take each line for a sentence by itself: nothing says which of them belong together."""
+    for where, line in read_lines(path, faults, {}):
+        if line is not None:
+            yield Candidate(f"{path.stem}-{where.rpartition(':')[2]}", 0, line.strip())
+
+
+def _read_rows(path: Path, faults: Faults) -> Iterator[Candidate]:
+    last: Candidate | None = None
+    for where, row in read_objects(path, faults, {}):
+        if row and not isinstance(row.get("text"), str):
+            faults.add(where, f"text: expected a sentence; found {shown(row.get('text'))}")
+            continue
+        if row and not row.get("furniture") and row.get("kind") != "boilerplate":
+            last = _from_row(row, where, path, last)
+            yield last
+
+
+def _from_row(row: dict[str, Any], where: str, path: Path, last: Candidate | None) -> Candidate:
+    number = where.rpartition(":")[2]
+    doc, n, before = row.get("doc"), row.get("n"), row.get("before")
+    if not isinstance(doc, str) or not doc.strip():
+        doc, n = f"{path.stem}-{number}", 0
+    n = n if isinstance(n, int) else int(number)
+    follows = last is not None and (last.doc, last.n) == (doc, n - 1)
+    title = bool(row.get("title")) or row.get("kind") == "title"
+    heading = ""
+    if last is not None and last.doc == doc:
+        heading = last.text if last.title else last.heading
+    if not isinstance(before, str):
+        before = last.text if follows and last is not None else ""
+    return Candidate(doc, n, row["text"], before, title, "" if title else heading)
+
+
+def _split(
+    path: str | Path, note: Callable[[str], None], on_reject: Callable[[Reject], None] | None
+) -> Iterator[Candidate]:
+    for number, outcome in enumerate(open_dump(path, on_note=note)):
+        if isinstance(outcome, Reject):
+            if on_reject is not None:
+                on_reject(outcome)
+            continue
+        yield from _sentences_of(outcome, number)
+
+
+def _sentences_of(record: Record, number: int) -> Iterator[Candidate]:
+    """Split one article as the tagger does; what belongs to the page is left out."""
+    sentences = split_sentences(record.article.text)
+    heading = record.article.title or title_of(sentences) or ""
+    source = Path(record.article.source)
+    doc = record.id or (source.stem if record.position == WHOLE else f"{source.name}-{number}") or str(number)
+    before = ""
+    for n, sentence in enumerate(sentences):
+        if sentence.furniture:
+            continue
+        if _is_worth_reading(sentence.text):
+            yield Candidate(doc, n, sentence.text, before, sentence.title, "" if sentence.title else heading)
+        before = sentence.text
+
+
+def _is_worth_reading(text: str) -> bool:
+    letters = len(_LETTER.findall(text[:MAX_TEXT]))
+    return letters >= 3 and len(text) <= MAX_TEXT and not _UNFIT.search(text)

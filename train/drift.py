@@ -1,0 +1,232 @@
+"""Whether new text still looks like what a model was trained on: the numbers.
+
+Knows a tagger, a reference and scored sentences. What the numbers mean is left to `train.drift_verdict`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from newslean.schema import Dimension
+from newslean.tagger import Tagger
+from train.drift_reference import Errors, Floats, confidence_of, errors_of, is_model, read_errors
+from train.metrics import BINS, indicator
+from train.prevalence import adjusted_count, corrected_shares, expectation_maximisation, unmix
+from train.scored import Scored, read_scored
+from train.shift import Counts, compare, count_in_bins, decile_edges, mean_difference
+from train.words import strangeness
+
+Report = dict[str, Any]
+
+MOST_FOR_EM = 5_000
+"""Sentences that expectation maximisation looks at, drawn at random."""
+
+EQUAL_EDGES = np.linspace(0, 1, BINS + 1)
+
+
+def measure_drift(
+    reference: Path, new: Path, tagger: Tagger, *, model: Path, texts: tuple[Path, ...] = (), seed: int = 0,
+    replicates: int = 500,
+) -> Report:  # fmt: skip
+    """Compare new text with what a model was trained on, or with what it scored before.
+
+    Parameters
+    ----------
+    reference : Path
+        A model folder, for the summary of its own training; otherwise as for `train.scored.read_scored`.
+    new : Path
+        As for `train.scored.read_scored`.
+    model : Path
+        Folder of the tagger: how it errs is read there, unless the reference holds labels that it never saw.
+
+    Returns
+    -------
+    dict
+        Plain data: ``reference, new, words, tokens, length, dimensions``; None where something cannot be had.
+
+    Raises
+    ------
+    DataError, ModelError
+        If something cannot be read, or the new text holds no sentence.
+    """
+    recent = read_scored(new, tagger, seed=seed)
+    if is_model(reference):
+        part, errors = read_errors(reference, tagger)
+        old, about = None, {"name": str(reference), "errors": f"{part} of {reference}"}
+    else:
+        old = read_scored(reference, tagger, seed=seed, texts=texts)
+        errors, source = _errors(old, tagger, model)
+        about = {"name": old.name, "errors": source, **_size(old)}
+    rest = {"seed": seed, "replicates": replicates}
+    report: Report = {
+        "model": f"{tagger.manifest.name} {tagger.manifest.version}",
+        "reference": about,
+        "new": {"name": recent.name, **_size(recent)},
+        **_compare_words(old, recent, tagger, **rest),
+        "length": _compare_lengths(old, recent, **rest) if old else None,
+        "dimensions": {},
+    }
+    for d in tagger.schema.dimensions:
+        report["dimensions"][d.name] = {
+            "confidence": _compare_confidence(old, errors.get(d.name), recent, d, **rest),
+            "accuracy": _expected_accuracy(old, errors.get(d.name), recent, d, **rest),
+            "labels": _prevalence(old, errors.get(d.name), recent, d, **rest),
+        }
+    report["unsure"] = _unsure(recent, tagger)
+    return report
+
+
+def _errors(old: Scored, tagger: Tagger, model: Path) -> tuple[dict[str, Errors], str]:
+    """Take errors from labels that the model never saw, otherwise from its own reports, if it has any."""
+    found = {d.name: errors_of(old, d) for d in tagger.schema.dimensions}
+    if not old.seen and any(found.values()):
+        return {name: errors for name, errors in found.items() if errors}, old.name
+    if not (model / "evaluation").is_dir():
+        return {}, ""
+    part, errors = read_errors(model, tagger)
+    return errors, f"{part} of {model}"
+
+
+def _size(scored: Scored) -> dict[str, Any]:
+    return {"sentences": len(scored.texts), "articles": len({*scored.groups.tolist()}), "seen": scored.seen}
+
+
+def _compare_words(old: Scored | None, new: Scored, tagger: Tagger, *, seed: int, replicates: int) -> Report:
+    """Compare the shares of words and tokens that the model does not know."""
+    parts = [old, new] if old else [new]
+    found = [strangeness(s.texts, s.groups.tolist(), tagger, seen=s.seen) for s in parts]
+    result: Report = {}
+    for key, total, unknown in (("words", "words", "unknown_words"), ("tokens", "tokens", "unknown_tokens")):
+        if not len(getattr(found[-1], total)):
+            result[key] = None
+            continue
+        shares = [getattr(f, unknown).sum() / max(getattr(f, total).sum(), 1) for f in found]
+        row: Report = {"reference": float(shares[0]) if old else None, "new": float(shares[-1])}
+        if old:
+            each = [getattr(f, unknown) / np.maximum(getattr(f, total), 1) for f in found]
+            row["difference"], row["interval"] = mean_difference(
+                each[0], old.groups, each[1], new.groups, seed=seed, replicates=replicates
+            )
+        result[key] = row
+    if result["words"]:
+        result["words"]["top"] = found[-1].top
+    return result
+
+
+def _compare_lengths(old: Scored, new: Scored, *, seed: int, replicates: int) -> Report:
+    """Compare the lengths of sentences in characters, in the deciles of the reference."""
+    lengths = [np.array([len(text) for text in scored.texts], dtype=float) for scored in (old, new)]
+    edges = decile_edges(lengths[0])
+    counts = [count_in_bins(values, s.groups, edges) for values, s in zip(lengths, (old, new), strict=True)]
+    found = compare(counts[0], counts[1], seed=seed, replicates=replicates)
+    return {"reference": float(np.median(lengths[0])), "new": float(np.median(lengths[1])), **found}
+
+
+def _scores_in(scored: Scored, d: Dimension, edges: Floats) -> Counts:
+    """Count probabilities: of the answers (``single``), or of all labels (``multi``)."""
+    if not d.multi:
+        return count_in_bins(confidence_of(scored, d), scored.groups, edges)
+    values = scored.scores[d.name].astype(float)
+    return count_in_bins(values.ravel(), np.repeat(scored.groups, values.shape[1]), edges)
+
+
+def _compare_confidence(
+    old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, *, seed: int, replicates: int
+) -> Report | None:
+    if old and not old.seen:
+        values = old.scores[d.name].ravel() if d.multi else confidence_of(old, d)
+        edges = decile_edges(values.astype(float))
+        before = _scores_in(old, d, edges)
+    elif errors is not None:
+        before, edges = Counts(errors.confidence[None, :]), EQUAL_EDGES
+    else:
+        return None
+    return compare(before, _scores_in(new, d, edges), seed=seed, replicates=replicates)
+
+
+def _expected_accuracy(
+    old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, *, seed: int, replicates: int
+) -> Report | None:
+    """Expect accuracy to fall as much as confidence did (difference of confidences, Guillory et al. 2021)."""
+    values = confidence_of(new, d)
+    if old and not old.seen:
+        before, groups = confidence_of(old, d), old.groups
+    elif errors is not None:
+        before, groups = np.array([errors.surest]), np.array(["all"])
+    else:
+        return None
+    rise, bounds = mean_difference(before, groups, values, new.groups, seed=seed, replicates=replicates)
+    found: Report = {"loss": -rise, "interval": [-bounds[1], -bounds[0]]}
+    return found | {"reference": errors.accuracy if errors else None, "new": errors.accuracy + rise if errors else None}
+
+
+def _prevalence(
+    old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, *, seed: int, replicates: int
+) -> Report:
+    """Give each label's share: as counted, and corrected for the model's errors."""
+    answers = indicator(d, [labels[d.name] for labels in new.answers]).astype(float)
+    result: Report = {label: {"counted": float(answers[:, k].mean())} for k, label in enumerate(d.labels)}
+    if errors is None:
+        return result
+    values = new.scores[d.name].astype(float)
+    for name, confusion in errors.confusions.items():
+        k = d.labels.index(name) if d.multi else 0
+        both = _yes_no(answers[:, k]) if d.multi else answers
+        names, index = np.unique(new.groups, return_inverse=True)
+        counts = np.zeros((len(names), both.shape[1]))
+        np.add.at(counts, index, both)
+        shares, low, high = corrected_shares(counts, confusion, seed=seed, replicates=replicates)
+        prior = confusion.sum(axis=1) / max(confusion.sum(), 1)
+        before = _shares_before(old, d, k, confusion)
+        scores = _yes_no(values[:, k]) if d.multi else values
+        rows = np.random.default_rng(seed).permutation(len(scores))[:MOST_FOR_EM]
+        maximised = expectation_maximisation(scores[rows], prior)
+        probabilistic = _probabilistic(old, d, k, scores)
+        for n, label in enumerate((None, name) if d.multi else d.labels):
+            if label is None:
+                continue
+            row: Report = {
+                "reference": float((prior if before is None else before)[n]),
+                "corrected": float(shares[n]),
+                "em": float(maximised[n]),
+            }
+            row |= {"interval": [float(low[n]), float(high[n])]}
+            result[label] |= row | {"pacc": None if probabilistic is None else float(probabilistic[n])}
+    return result
+
+
+def _shares_before(old: Scored | None, d: Dimension, k: int, confusion: Floats) -> Floats | None:
+    """Give the shares in a reference that the model never saw: by its labels, or corrected too where it has none."""
+    if old is None or old.seen:
+        return None
+    labelled = [gold[d.name] for gold in old.gold if d.name in gold]
+    found = indicator(d, labelled or [labels[d.name] for labels in old.answers]).astype(float)
+    shares = (_yes_no(found[:, k]) if d.multi else found).mean(axis=0)
+    return shares if labelled else adjusted_count(shares, confusion)
+
+
+def _probabilistic(old: Scored | None, d: Dimension, k: int, scores: Floats) -> Floats | None:
+    """Correct mean probabilities, where the reference has labels that the model never saw."""
+    if old is None or old.seen or not old.gold:
+        return None
+    rows = [n for n, gold in enumerate(old.gold) if d.name in gold]
+    gold = indicator(d, [old.gold[n][d.name] for n in rows]).astype(float)
+    values = old.scores[d.name][rows].astype(float)
+    if d.multi:
+        gold, values = _yes_no(gold[:, k]), _yes_no(values[:, k])
+    totals = gold.sum(axis=0)
+    if not (totals > 0).all():
+        return None
+    return unmix(scores.mean(axis=0), (gold.T @ values) / totals[:, None])
+
+
+def _yes_no(values: Floats) -> Floats:
+    return np.stack([1 - values, values], axis=1)
+
+
+def _unsure(new: Scored, tagger: Tagger, *, number: int = 5) -> list[Report]:
+    """Name the sentences that the model is least sure of."""
+    sure = np.mean([confidence_of(new, d) for d in tagger.schema.dimensions], axis=0)
+    order = np.argsort(sure, kind="stable")[:number]
+    return [{"article": str(new.groups[n]), "text": new.texts[n], "confidence": float(sure[n])} for n in order]

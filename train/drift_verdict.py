@@ -1,0 +1,183 @@
+"""What the numbers of `train.drift` mean: signs, a verdict, and lines for a person.
+
+Knows thresholds and where they come from; measures nothing.
+"""
+
+from typing import Any
+
+Report = dict[str, Any]
+
+PSI_WATCH, PSI_ALARM = 0.1, 0.25
+"""Population stability index: under 0.1 no change, from 0.25 on a great one (Siddiqi 2006, "Credit Risk Scorecards").
+It must exceed what chance does as well, since with few articles chance alone reaches 0.1."""
+
+LOSS_WATCH, LOSS_ALARM = 0.02, 0.05
+"""Loss of accuracy that confidence makes one expect (Guillory et al. 2021, "Predicting with Confidence on Unseen
+Distributions"). Our own bounds."""
+
+WORDS_WATCH, WORDS_ALARM = 0.02, 0.05
+"""Rise of the share of words that the model does not know. Our own bounds."""
+
+TOKENS_ALARM = 0.01
+"""Share of tokens that the tokenizer has no piece for: another script, or damaged text. Our own bound."""
+
+SHARE_WATCH = 0.05
+"""Change of a label's corrected share, the reference lying outside the interval. Our own bound. News changes: alone
+this is a finding, not a fault of the model, so it never says more than to watch."""
+
+FEW_ARTICLES = 20
+"""Under this many articles intervals over them are too narrow."""
+
+VERDICTS = {
+    "label again": "The model is not at home here any more: label some of these sentences and train again.",
+    "watch": "Something moved. The model may still do: look at the signs, and measure again with more text.",
+    "same": "This looks like what the model knows: no reason to label again.",
+    "cannot tell": "Too few articles to tell: score more of them.",
+}
+
+
+def judge(report: Report) -> Report:
+    """Find the signs of drift in a report, and what follows.
+
+    Returns
+    -------
+    dict
+        ``verdict``: a key of `VERDICTS`. ``signs``: list of ``{"level": "alarm" | "watch", "what"}``.
+    """
+    signs = [*_word_signs(report)]
+    length = report["length"]
+    if length and length["psi"] >= PSI_ALARM and length["psi"] > length["psi_chance"]:
+        signs.append(
+            ("watch", f"sentences are of other lengths (PSI {length['psi']:.2f}, chance {length['psi_chance']:.2f})")
+        )
+    for name, found in report["dimensions"].items():
+        signs += _score_signs(name, found)
+        signs += _share_signs(name, found["labels"])
+    levels = {level for level, _ in signs}
+    verdict = "label again" if "alarm" in levels else "watch" if levels else "same"
+    if verdict == "same" and report["new"]["articles"] < FEW_ARTICLES:
+        verdict = "cannot tell"
+    return {"verdict": verdict, "signs": [{"level": level, "what": what} for level, what in signs]}
+
+
+def _word_signs(report: Report) -> list[tuple[str, str]]:
+    signs = []
+    words, tokens = report["words"], report["tokens"]
+    if words and words["reference"] is not None and words["interval"][0] > 0 and words["difference"] >= WORDS_WATCH:
+        level = "alarm" if words["difference"] >= WORDS_ALARM else "watch"
+        signs.append(
+            (level, f"more words that the model does not know: {words['new']:.1%}, was {words['reference']:.1%}")
+        )
+    if tokens and tokens["new"] >= TOKENS_ALARM and tokens["new"] > 2 * (tokens["reference"] or 0):
+        signs.append(("alarm", f"{tokens['new']:.1%} of the tokens are unknown: another script, or damaged text?"))
+    return signs
+
+
+def _score_signs(name: str, found: Report) -> list[tuple[str, str]]:
+    signs = []
+    scores, accuracy = found["confidence"], found["accuracy"]
+    if scores and scores["psi"] >= PSI_WATCH and scores["psi"] > scores["psi_chance"]:
+        level = "alarm" if scores["psi"] >= PSI_ALARM else "watch"
+        signs.append((level, f"{name}: other scores (PSI {scores['psi']:.2f}, chance {scores['psi_chance']:.2f})"))
+    if accuracy and accuracy["loss"] >= LOSS_WATCH and accuracy["interval"][0] > 0:
+        level = "alarm" if accuracy["loss"] >= LOSS_ALARM else "watch"
+        signs.append((level, f"{name}: less sure; expect {accuracy['loss']:.1%} more wrong answers"))
+    return signs
+
+
+def _share_signs(name: str, labels: Report) -> list[tuple[str, str]]:
+    signs = []
+    for label, row in labels.items():
+        if "corrected" not in row:
+            continue
+        moved = any(abs(row[way] - row["reference"]) >= SHARE_WATCH for way in ("corrected", "em"))
+        if moved and not row["interval"][0] - SHARE_WATCH <= row["em"] <= row["interval"][1] + SHARE_WATCH:
+            what = (
+                f"{name}: {label}: two ways to correct its share disagree ({row['corrected']:.1%}, {row['em']:.1%}); "
+            )
+            signs.append(("watch", what + "only sentences drawn at random and labelled tell"))
+            continue
+        outside = not row["interval"][0] <= row["reference"] <= row["interval"][1]
+        if outside and abs(row["corrected"] - row["reference"]) >= SHARE_WATCH:
+            signs.append(
+                ("watch", f"{name}: {label} {row['corrected']:.1%} of the sentences, was {row['reference']:.1%}")
+            )
+    return signs
+
+
+def render_drift(report: Report) -> str:
+    """Give report and verdict as lines for a person."""
+    old, new = report["reference"], report["new"]
+    size = (
+        f"{old['sentences']:,} sentences of {old['articles']:,} articles" if "sentences" in old else "its own summary"
+    )
+    lines = [
+        f"model {report['model']}",
+        f"reference {old['name']}: {size}; errors as in {old['errors'] or '(unknown: shares are not corrected)'}",
+        f"new {new['name']}: {new['sentences']:,} sentences of {new['articles']:,} articles",
+    ]
+    if old.get("seen"):
+        lines.append("  (the model was trained on the reference: its scores are taken from the model's own reports)")
+    lines += ["", *_text_lines(report)]
+    for name, found in report["dimensions"].items():
+        lines += ["", *_dimension_lines(name, found)]
+    lines += ["", "Signs:", *(f"  {sign['level']}: {sign['what']}" for sign in report["signs"])]
+    lines += [] if report["signs"] else ["  none"]
+    lines += ["", f"Verdict: {report['verdict']}. {VERDICTS[report['verdict']]}"]
+    if report["verdict"] in ("label again", "watch"):
+        lines.append(
+            "Which sentences: python -m train labels next --from FILES -n 50 --out tasks.jsonl; least sure here:"
+        )
+        lines += [f"  {row['confidence']:.2f}  {row['text'][:100]}" for row in report["unsure"]]
+    return "\n".join(lines)
+
+
+def _text_lines(report: Report) -> list[str]:
+    lines = []
+    for key, what in (("words", "words that the model does not know"), ("tokens", "tokens without a piece")):
+        row = report[key]
+        if row:
+            before = "" if row["reference"] is None else f", was {row['reference']:.2%}"
+            change = f"; difference {_signed(row['difference'], row['interval'])}" if "difference" in row else ""
+            lines.append(f"{what}: {row['new']:.2%}{before}{change}")
+    if report["words"] and report["words"]["top"]:
+        lines.append("  most frequent: " + ", ".join(f"{word} {count}" for word, count in report["words"]["top"]))
+    if report["length"]:
+        row = report["length"]
+        lines.append(
+            f"length of a sentence: median {row['new']:.0f} characters, was {row['reference']:.0f}; {_distances(row)}"
+        )
+    return lines
+
+
+def _dimension_lines(name: str, found: Report) -> list[str]:
+    lines = [f"{name}"]
+    if found["confidence"]:
+        lines.append(f"  scores: {_distances(found['confidence'])}")
+    accuracy = found["accuracy"]
+    if accuracy:
+        now = "" if accuracy["new"] is None else f" {accuracy['new']:.1%}, was {accuracy['reference']:.1%};"
+        lines.append(f"  expected accuracy:{now} loss {_signed(accuracy['loss'], accuracy['interval'])}")
+    width = max(map(len, found["labels"]))
+    lines.append(f"  {'share of sentences':<{width}}  {'reference':>9}  {'counted':>8}  corrected (95 %)          EM")
+    for label, row in found["labels"].items():
+        rest = "        -"
+        if "corrected" in row:
+            rest = f"{row['corrected']:8.1%} [{row['interval'][0]:.1%}, {row['interval'][1]:.1%}]"
+        before = f"{row['reference']:9.1%}" if "reference" in row else f"{'-':>9}"
+        em = f"{row['em']:.1%}" if "em" in row else "-"
+        lines.append(f"  {label:<{max(width, 18)}}  {before}  {row['counted']:8.1%}  {rest:<24}  {em:>6}")
+    return lines
+
+
+def _distances(row: Report) -> str:
+    psi, ks = row["psi_interval"], row["ks_interval"]
+    return (
+        f"PSI {row['psi']:.3f} [{psi[0]:.3f}, {psi[1]:.3f}] (chance under {row['psi_chance']:.3f}), "
+        f"JS {row['js']:.3f}, "
+        f"KS {row['ks']:.3f} [{ks[0]:.3f}, {ks[1]:.3f}] (chance under {row['ks_chance']:.3f})"
+    )
+
+
+def _signed(value: float, bounds: list[float]) -> str:
+    return f"{value:+.1%} [{bounds[0]:+.1%}, {bounds[1]:+.1%}]"

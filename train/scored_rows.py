@@ -1,0 +1,104 @@
+"""Rows of results: a sentence with its labels and scores, from the forms that results are written in.
+
+Knows JSON and Parquet. Knows no schema, no model and no label.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from newslean.errors import DataError
+from train.rows import shown
+
+GROUPS = ("doc", "id", "article", "source", "position", "url")
+"""Keys that say which article a row belongs to, all that are there together."""
+
+KINDS = {"text": str, "labels": dict, "scores": dict}
+"""What a sentence must have."""
+
+MAX_BYTES = 1 << 30
+"""Largest JSON file that is read at once, where it is not written with an article a line."""
+
+Row = dict[str, Any]
+
+
+def has_scores(path: Path) -> bool:
+    """Whether a JSON file begins with a result rather than with an article to score."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(1 << 20)
+    except OSError as error:
+        raise DataError(f"{path}: expected a file to read; found none: {error.strerror}. Check its name.") from None
+    return b'"scores"' in start
+
+
+def json_rows(path: Path) -> Iterator[Row]:
+    """Yield the sentences of a list of articles, of articles one a line, or of rows; a line at a time if it can be."""
+    begun = False
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            text = line.strip().removesuffix(b",")
+            if text in (b"", b"[", b"]"):
+                continue
+            try:
+                values = json.loads(text)
+            except (ValueError, RecursionError):
+                if not begun and path.stat().st_size < MAX_BYTES:
+                    break  # one value over many lines
+                raise _no_json(path, number, text) from None
+            begun = True
+            for value in values if isinstance(values, list) else [values]:
+                yield from _sentences(value, f"{path}:{number}")
+        else:
+            return
+    try:
+        values = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise _no_json(path, 1, text) from None
+    for n, value in enumerate(values if isinstance(values, list) else [values], 1):
+        yield from _sentences(value, f"{path}, item {n}")
+
+
+def _no_json(path: Path, number: int, text: bytes) -> DataError:
+    found = shown(text.decode("utf-8", "replace"))
+    return DataError(f"{path}:{number}: expected results as JSON; found {found}. Run predict.py --format json again.")
+
+
+def _sentences(value: object, where: str) -> Iterator[Row]:
+    """Yield the rows of one article, or the row itself; what belongs to the page is left out."""
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: expected an article or a row as predict.py writes it; found {shown(value)}.")
+    rows, whole = value.get("sentences", [value]), "sentences" in value
+    # Two articles may have the same source, the name of a file with many: the line then tells them apart.
+    keys = [str(value[key]) for key in GROUPS if isinstance(value.get(key), str | int)]
+    doc = " ".join([*keys, where] if whole or not keys else keys)
+    for row in rows if isinstance(rows, list) else [None]:
+        if not isinstance(row, dict) or not all(isinstance(row.get(key), kind) for key, kind in KINDS.items()):
+            raise DataError(f"{where}: expected text, labels and scores in each sentence; found {shown(row)}.")
+        if not row.get("furniture"):
+            yield {**row, "doc": doc}
+
+
+def parquet_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a table of scored sentences; labels and scores may be JSON or structures."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise DataError(
+            f"{path}: reading Parquet needs pyarrow; it is not installed. pip install 'newslean[dump]'"
+        ) from None
+    try:
+        file = pq.ParquetFile(path)
+        if missing := {"text", "scores"} - {*file.schema_arrow.names}:
+            raise DataError(f"{path}: expected columns text, labels and scores; found no {', '.join(sorted(missing))}.")
+        number = 0
+        for batch in file.iter_batches(10_000):
+            for row in batch.to_pylist():
+                number += 1
+                for key in ("labels", "scores"):
+                    row[key] = json.loads(row[key]) if isinstance(row.get(key), str) else row.get(key)
+                yield from _sentences(row, f"{path}, row {number}")
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{path}: expected a Parquet table of scored rows; found {error}. Write it again.") from None

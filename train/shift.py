@@ -1,0 +1,129 @@
+"""How far two samples of numbers lie apart, and how far chance alone would bring them.
+
+Knows numbers and the articles they stand in; knows no model and no file.
+Sentences of one article are alike, so what chance does is judged by articles.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from train.metrics import interval, resampling_weights
+
+Floats = NDArray[np.float64]
+
+KS_CHANCE = 1.358
+"""Kolmogorov's constant of 95 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Numbers counted in bins.
+
+    Attributes
+    ----------
+    table : array, shape (articles, bins)
+        One row for all where articles are not known.
+    """
+
+    table: Floats
+
+    @property
+    def total(self) -> Floats:
+        """All articles together, shape (bins,)."""
+        return np.asarray(self.table.sum(axis=0))
+
+
+def count_in_bins(values: Floats, groups: NDArray[np.str_], edges: Floats) -> Counts:
+    """Count values between edges, article by article; those beyond the last edges belong to the outer bins."""
+    names, index = np.unique(groups, return_inverse=True)
+    bins = np.searchsorted(edges[1:-1], values, side="left")
+    table = np.zeros((len(names), len(edges) - 1))
+    np.add.at(table, (index, bins), 1)
+    return Counts(table)
+
+
+def decile_edges(values: Floats) -> Floats:
+    """Give the edges of ten bins that hold about as many values each; fewer where many values are equal."""
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, 11)))
+    return edges if len(edges) > 2 else np.array([edges[0] - 1, edges[0], edges[-1] + 1])
+
+
+def compare(reference: Counts, new: Counts, *, seed: int, replicates: int) -> dict[str, Any]:
+    """Compare two samples counted in the same bins.
+
+    Returns
+    -------
+    dict
+        ``psi``: population stability index (Lewis 1994), the symmetric Kullback-Leibler divergence. ``js``:
+        Jensen-Shannon divergence in bits, 0..1. ``ks``: the greatest distance of the cumulative shares (Kolmogorov and
+        Smirnov). Each with its ``_interval``: percentile bootstrap of 95 % over articles. ``psi_chance`` and
+        ``ks_chance``: what 95 % of pairs of samples without any drift stay under (Yurdakul and Naranjo 2020 for the
+        index: chi-squared times 1/n + 1/m), sentences counted as no more than their articles are worth.
+    """
+    n, m = reference.total, new.total
+    result: dict[str, Any] = {name: float(values) for name, values in _distances(n, m).items()}
+    samples = [_resample(part, seed + k, replicates) for k, part in enumerate((reference, new))]
+    both = min(map(len, samples))
+    for name, values in _distances(*(sample[:both] for sample in samples)).items():
+        result[f"{name}_interval"] = interval(values)
+    pairs = zip((reference, new), samples, strict=True)
+    worth = sum(_effect(part, sample) / max(float(part.total.sum()), 1) for part, sample in pairs)
+    result["psi_chance"] = float(chi2.ppf(0.95, max(len(n) - 1, 1)) * worth)
+    result["ks_chance"] = float(KS_CHANCE * np.sqrt(worth))
+    return result
+
+
+def _distances(n: Floats, m: Floats) -> dict[str, Floats]:
+    """Distances along the last axis, which holds the bins; half a value is added to each, so that none is empty."""
+    p, q = ((part + 0.5) / (part + 0.5).sum(axis=-1, keepdims=True) for part in (n, m))
+    middle = (p + q) / 2
+    js = ((p * np.log2(p / middle)).sum(axis=-1) + (q * np.log2(q / middle)).sum(axis=-1)) / 2
+    exact = (part / np.maximum(part.sum(axis=-1, keepdims=True), 1) for part in (n, m))
+    first, second = (part.cumsum(axis=-1) for part in exact)
+    return {
+        "psi": np.asarray(((p - q) * np.log(p / q)).sum(axis=-1)),
+        "js": np.asarray(js),
+        "ks": np.asarray(np.abs(first - second).max(axis=-1)),
+    }
+
+
+def _resample(part: Counts, seed: int, replicates: int) -> Floats:
+    """Draw the articles anew, shape (replicates, bins); sentences by themselves where articles are not known."""
+    weights = resampling_weights(len(part.table), seed=seed, replicates=replicates)
+    if weights is None:
+        total = part.total
+        number = int(total.sum())
+        drawn = np.random.default_rng(seed).multinomial(number, total / max(number, 1), size=replicates)
+        return np.asarray(drawn, dtype=np.float64)
+    return weights @ part.table
+
+
+def _effect(part: Counts, samples: Floats) -> float:
+    """Design effect (Kish 1965): how much wider the shares vary than if sentences were drawn one by one; at least 1."""
+    total = part.total
+    share = total / max(total.sum(), 1)
+    expected = float((share * (1 - share)).sum()) / max(float(total.sum()), 1)
+    shares = samples / np.maximum(samples.sum(axis=1, keepdims=True), 1)
+    return max(1.0, float(shares.var(axis=0).sum()) / expected) if expected else 1.0
+
+
+def mean_difference(
+    reference: Floats, reference_groups: NDArray[np.str_], new: Floats, new_groups: NDArray[np.str_], *, seed: int,
+    replicates: int,
+) -> tuple[float, list[float]]:  # fmt: skip
+    """Give the difference of two means (new less reference), with its interval of 95 % over articles."""
+    pairs = []
+    for k, (values, groups) in enumerate(((reference, reference_groups), (new, new_groups))):
+        names, index = np.unique(groups, return_inverse=True)
+        table = np.stack([np.bincount(index, weights=values), np.bincount(index)], axis=1).astype(np.float64)
+        alone = len(names) < 2
+        sums = np.repeat(table, replicates, axis=0) if alone else _resample(Counts(table), seed + k, replicates)
+        pairs.append((float(values.mean()), sums[:, 0] / np.maximum(sums[:, 1], 1)))
+    (first, many_first), (second, many_second) = pairs
+    both = min(len(many_first), len(many_second))
+    low, high = interval(many_second[:both] - many_first[:both])
+    return second - first, [low, high]
