@@ -11,7 +11,16 @@ import click
 
 from newslean.errors import NewsleanError
 from train import commands, model_commands, next_commands
-from train.options import ROOT, data_options, find_grammar, params_folder, quiet_libraries, read_labels, readme_of
+from train.options import (
+    ROOT,
+    data_options,
+    find_background,
+    find_grammar,
+    params_folder,
+    quiet_libraries,
+    read_labels,
+    readme_of,
+)
 
 
 @click.group(invoke_without_command=True)
@@ -100,6 +109,7 @@ def _train(*, curve: bool, **options: Any) -> None:
         progress=sys.stderr.isatty(),
         grammar=find_grammar(labels, schema, label_set),
         shares=read_shares(options["share"], files.examples),
+        background=find_background(labels, schema, label_set),
         test=test.examples,
     )
     order = Order(

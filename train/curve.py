@@ -22,7 +22,7 @@ from train.curve_points import experiment_points, fold_points
 from train.curve_report import draw_plot, render_curve, render_short
 from train.folds import assign_folds
 from train.labels import Example, LabelFiles
-from train.params import BaselineParams, FinetuneParams, read_params
+from train.params import BaselineParams, FinetuneParams, read_params_in
 from train.run import Run, code_hashes, digest, part_authored, part_rows
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
@@ -42,11 +42,10 @@ def draw_curve(run: Run, *, seeds: int = SEEDS) -> str:
 
 
 def write_curve(
-    files: LabelFiles, schema: Schema, *, seed: int, params: Path | None, seeds: int, work: Path, out: Path | None
+    files: LabelFiles, schema: Schema, *, seed: int, params: Path, seeds: int, work: Path, out: Path | None
 ) -> str:
     """Do the same for label files, without a training: ``files`` is what `train.labels.read_examples` gives."""
-    found = read_params(BaselineParams, params and params / "baseline.toml")
-    finetuned = read_params(FinetuneParams, params and params / "finetuned.toml")
+    found, finetuned = read_params_in(BaselineParams, params), read_params_in(FinetuneParams, params)
     examples = part_authored(part_rows(files.examples)[0], finetuned)[1]
     folder = out or work / f"curve-{_key(examples, schema, found, seed, seeds)}"
     return _written(

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from newslean.files import sha256, write_file
 from newslean.gate import BITS, Gate, article_means, chances, hash_texts, parts_of
-from newslean.manifest import GATE_FILE, GATE_NUMBERS, read_manifest, write_manifest
+from newslean.manifest import GATE_FILE, GATE_NUMBERS, Manifest, read_manifest, write_manifest
 from newslean.schema import Labels, Schema
 from train.folds import assign_folds
 from train.labels import AUTHORED_SOURCE, Example
@@ -103,13 +103,26 @@ def add_gate(folder: Path, fit: GateFit) -> None:
         whole = Path(partial, folder.name)
         shutil.copytree(folder, whole)
         manifest = read_manifest(whole)
-        fit.gate.save(whole)
-        files = {**manifest.files, GATE_FILE: ""}
+        gated = save_gate(whole, manifest, fit)
         version = f"{manifest.version.split('+')[0]}+{sha256(whole / GATE_FILE)[:6]}"
         card = (whole / "README.md").read_text(encoding="utf-8").replace(manifest.version, version)
-        write_file(whole / "README.md", f"{card.split(HEADING)[0].rstrip()}\n\n{HEADING}\n\n{fit.describe()}\n")
-        write_manifest(whole, replace(manifest, version=version, gate=fit.numbers(), files=files))
+        write_file(whole / "README.md", with_gate(card, fit))
+        write_manifest(whole, replace(gated, version=version))
         promote_model(whole, folder)
+
+
+def save_gate(folder: Path, manifest: Manifest, fit: GateFit | None) -> Manifest:
+    """Write a gate's weights and give the manifest that knows of them; as it is, where there is no gate."""
+    if fit is None:
+        return manifest
+    fit.gate.save(folder)
+    return replace(manifest, gate=fit.numbers(), files={**manifest.files, GATE_FILE: ""})
+
+
+def with_gate(card: str, fit: GateFit | None) -> str:
+    """Give a model card whose last section tells of the gate."""
+    text = fit.describe() if fit else "none: there are too few sentences with or without labels to promise anything"
+    return f"{card.split(HEADING)[0].rstrip()}\n\n{HEADING}\n\n{text}\n"
 
 
 def is_relevant(labels: Labels, schema: Schema) -> bool:

@@ -21,6 +21,7 @@ from train.baseline import fit_baseline
 from train.calibrate import choose_mix
 from train.card import render_card
 from train.folds import thin
+from train.gate import GateFit, fit_gate, save_gate, with_gate
 from train.network import describe_base
 from train.publish import Report, calibrate_on, new_manifest, publish, publish_baseline
 from train.record import RECORD, Record, make_record, write_record
@@ -70,8 +71,11 @@ def make_models(
         files=dict.fromkeys((GRAPH, "tokenizer.json", *BASELINE_FILES, "README.md"), ""),
         optional_files=dict.fromkeys([RECORD, *([] if parity["graph"] == "float" else [FLOAT_GRAPH])], ""),
     )
+    gate = fit_gate([*run.examples, *run.first], run.schema, background=run.background, seed=run.seed)
+    run.say(gate.describe() if gate else "gate: too few sentences with or without labels")
+    manifest = save_gate(run.staging, manifest, gate)
     # Once without the numbers on rows set aside, since those are measured with the stored model itself.
-    _write_card(run, manifest, report)
+    _write_card(run, manifest, report, gate)
     if run.held_out:
         alone = replace(manifest, mix={}, calibration=calibrate_on(run, oof["transformer"]))
         taggers = {
@@ -81,7 +85,7 @@ def make_models(
         }
         report["held_out"] = evaluate_held_out(run, taggers)
         manifest.metrics["macro_f1"]["held_out"] = headline(report["held_out"])
-        _write_card(run, manifest, report)
+        _write_card(run, manifest, report, gate)
     path = publish(run.staging, run.models / manifest.version, reports=[run.place / part for part in report])
     run.say(f"wrote {path}")
     return path, report
@@ -113,7 +117,7 @@ def _choose_graph(run: Run, manifest: Manifest, reference: Logits, baseline: Bas
     return result
 
 
-def _write_card(run: Run, manifest: Manifest, report: Report) -> None:
+def _write_card(run: Run, manifest: Manifest, report: Report, gate: GateFit | None) -> None:
     training = thin(run.examples, run.shares, run.seed)
     card = render_card(
         manifest,
@@ -126,5 +130,5 @@ def _write_card(run: Run, manifest: Manifest, report: Report) -> None:
         beside=len(run.examples) + len(run.first),
         updated=run.start,
     )
-    write_file(run.staging / "README.md", card)
+    write_file(run.staging / "README.md", with_gate(card, gate))
     write_manifest(run.staging, manifest)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
-from train.options import ROOT, data_options, read_labels, readme_of, tell_skipped
+from train.options import ROOT, data_options, params_folder, read_labels, readme_of, tell_skipped
 
 _MODELS = click.option(
     "--models", default=ROOT / "models", type=click.Path(path_type=Path), help="Where model folders lie."
@@ -124,4 +124,5 @@ def curve(labels: Any, schema: Any, texts: Any, seed: int, **options: Any) -> No
     from train.curve import write_curve
 
     files, label_set = read_labels(labels, schema, texts)
-    click.echo(write_curve(files, label_set, seed=seed, **options))
+    folder = params_folder(labels, schema, options.pop("params"))
+    click.echo(write_curve(files, label_set, seed=seed, params=folder, **options))

@@ -26,6 +26,7 @@ CODE = {
     "baseline": ("baseline.py", "folds.py", "../newslean/baseline.py"),
     "transformer": ("network.py", "finetune.py", "batches.py", "folds.py", "grammar.py", "draw.py", "warm.py"),
     "calibration": ("calibrate.py", "export.py", "make.py", "publish.py", "../newslean/mixed.py"),
+    "gate": ("gate.py", "../newslean/gate.py"),
     "update": ("update.py",),
     "curve": ("curve.py",),
 }
@@ -45,6 +46,8 @@ class Run:
         Share of the articles that the transformer is trained on, as for `thin`; all are scored out of fold.
     start : str
         Version of the model whose network is trained further; "" for a training from scratch.
+    background : sequence of Example
+        Ordinary news without labels, for the relevance gate.
     test : sequence of Example
         Rows of files that are only for the comparison with the current model.
     """
@@ -62,6 +65,7 @@ class Run:
     grammar: Grammar | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
     start: str = ""
+    background: Sequence[Example] = ()
     test: Sequence[Example] = ()
 
     def check(self) -> None:
@@ -69,8 +73,8 @@ class Run:
         if (articles := len({e.group for e in self.examples})) < 2:
             raise DataError(
                 "labels: expected sentences of at least two articles to train on; found "
-                f"{len(self.examples)} sentences of {articles}. Add rows, or name more files with --labels and --texts; "
-                "where rows do not belong together, as posts of many people, give each a doc of its own."
+                f"{len(self.examples)} sentences of {articles}. Add rows, or name more files with --labels and "
+                "--texts; where rows do not belong together, as posts of many people, give each a doc of its own."
             )
 
     @cached_property
@@ -127,7 +131,15 @@ class Run:
         """Hash of all that the model hangs on, for its version."""
         samples = [e.sample for e in self.examples]
         return digest(
-            [self.key, samples, self.fit_key("baseline"), self.fit_key("transformer"), code_hashes("calibration")]
+            [
+                self.key,
+                samples,
+                self.fit_key("baseline"),
+                self.fit_key("transformer"),
+                code_hashes("calibration"),
+                code_hashes("gate"),
+                [[e.doc, e.text] for e in self.background],
+            ]
         )
 
     @property
