@@ -180,7 +180,8 @@ def behaviour(on: Path, model: Any, failed: bool) -> None:
 def gate(labels: Any, schema: Any, texts: Any, seed: int, model: Path) -> None:
     """Fit the relevance gate of a model anew: it lets the scoring of dumps skip what can have no label."""
     from newslean.manifest import read_manifest
-    from train.gate import add_gate, fit_gate
+    from train.gate import fit_gate
+    from train.gate_files import add_gate
     from train.run import part_rows
 
     files, label_set = read_labels(labels, schema, texts)

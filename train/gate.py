@@ -5,11 +5,8 @@ is a sentence with any label but the neutral ones.
 """
 
 import re
-import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +14,11 @@ from scipy.sparse import csr_matrix, vstack
 from scipy.stats import beta
 from sklearn.linear_model import LogisticRegression
 
-from newslean.files import sha256, write_file
 from newslean.gate import BITS, Gate, article_means, chances, hash_texts, parts_of
-from newslean.manifest import GATE_FILE, GATE_NUMBERS, Manifest, read_manifest, write_manifest
+from newslean.manifest import GATE_NUMBERS
 from newslean.schema import Labels, Schema
 from train.folds import assign_folds
 from train.labels import AUTHORED_SOURCE, Example
-from train.promotion import promote_model
 
 MAX_LOST = 0.005
 """Largest share of the relevant sentences that may be lost."""
@@ -48,9 +43,6 @@ STRAY_AMONG = 20
 """Sentences of such an article."""
 
 FOLDS = 5
-
-HEADING = "## Relevance gate"
-"""Of the model card's last section."""
 
 _NUMBER = re.compile(r"[\W\d_]+$")
 
@@ -95,34 +87,6 @@ class GateFit:
             f"{self.relevant:,} with one it loses {self.lost:.2%} (the collection with the most), {self.stray:.2%} if "
             "they stood in articles about other things; all out of fold"
         )
-
-
-def add_gate(folder: Path, fit: GateFit) -> None:
-    """Put a gate into a model folder, whose version changes with it: results must tell the two apart."""
-    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as partial:
-        whole = Path(partial, folder.name)
-        shutil.copytree(folder, whole)
-        manifest = read_manifest(whole)
-        gated = save_gate(whole, manifest, fit)
-        version = f"{manifest.version.split('+')[0]}+{sha256(whole / GATE_FILE)[:6]}"
-        card = (whole / "README.md").read_text(encoding="utf-8").replace(manifest.version, version)
-        write_file(whole / "README.md", with_gate(card, fit))
-        write_manifest(whole, replace(gated, version=version))
-        promote_model(whole, folder)
-
-
-def save_gate(folder: Path, manifest: Manifest, fit: GateFit | None) -> Manifest:
-    """Write a gate's weights and give the manifest that knows of them; as it is, where there is no gate."""
-    if fit is None:
-        return manifest
-    fit.gate.save(folder)
-    return replace(manifest, gate=fit.numbers(), files={**manifest.files, GATE_FILE: ""})
-
-
-def with_gate(card: str, fit: GateFit | None) -> str:
-    """Give a model card whose last section tells of the gate."""
-    text = fit.describe() if fit else "none: there are too few sentences with or without labels to promise anything"
-    return f"{card.split(HEADING)[0].rstrip()}\n\n{HEADING}\n\n{text}\n"
 
 
 def is_relevant(labels: Labels, schema: Schema) -> bool:

@@ -21,7 +21,8 @@ from train.baseline import fit_baseline
 from train.calibrate import choose_mix
 from train.card import render_card
 from train.folds import thin
-from train.gate import GateFit, fit_gate, save_gate, with_gate
+from train.gate import GateFit, fit_gate
+from train.gate_files import save_gate, with_gate
 from train.network import describe_base
 from train.publish import Report, calibrate_on, new_manifest, publish, publish_baseline
 from train.record import RECORD, Record, make_record, write_record

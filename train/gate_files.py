@@ -1,0 +1,45 @@
+"""A fitted relevance gate in a model folder: weights, manifest, model card.
+
+Knows the folder's contract; fits nothing.
+"""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from newslean.files import sha256, write_file
+from newslean.manifest import GATE_FILE, Manifest, read_manifest, write_manifest
+from train.gate import GateFit
+from train.promotion import promote_model
+
+HEADING = "## Relevance gate"
+"""Of the model card's last section."""
+
+
+def add_gate(folder: Path, fit: GateFit) -> None:
+    """Put a gate into a model folder, whose version changes with it: results must tell the two apart."""
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as partial:
+        whole = Path(partial, folder.name)
+        shutil.copytree(folder, whole)
+        manifest = read_manifest(whole)
+        gated = save_gate(whole, manifest, fit)
+        version = f"{manifest.version.split('+')[0]}+{sha256(whole / GATE_FILE)[:6]}"
+        card = (whole / "README.md").read_text(encoding="utf-8").replace(manifest.version, version)
+        write_file(whole / "README.md", with_gate(card, fit))
+        write_manifest(whole, replace(gated, version=version))
+        promote_model(whole, folder)
+
+
+def save_gate(folder: Path, manifest: Manifest, fit: GateFit | None) -> Manifest:
+    """Write a gate's weights and give the manifest that knows of them; as it is, where there is no gate."""
+    if fit is None:
+        return manifest
+    fit.gate.save(folder)
+    return replace(manifest, gate=fit.numbers(), files={**manifest.files, GATE_FILE: ""})
+
+
+def with_gate(card: str, fit: GateFit | None) -> str:
+    """Give a model card whose last section tells of the gate."""
+    text = fit.describe() if fit else "none: there are too few sentences with or without labels to promise anything"
+    return f"{card.split(HEADING)[0].rstrip()}\n\n{HEADING}\n\n{text}\n"
