@@ -63,9 +63,9 @@ def project(found: dict[str, Any], *, command: str) -> str:
         f"- the rest: {total:,.0f} ÷ {rest:,.0f} a second ÷ 3,600 = {hours[1]:,.0f} core-hours\n"
         f"- together {sum(hours):,.0f} core-hours; on 100 cores {sum(hours) / 100:,.1f} hours\n"
         f"- cost = {sum(hours):,.0f} × the price of a core-hour, and the driver's hours below\n\n"
-        f"The driver reads and writes {articles / sum(stages[name] for name in READING):,.0f} articles a second: "
-        f"{driver:,.1f} hours for 100 million. More than {max(sum(hours) / driver, 1):,.0f} cores wait for it, unless "
-        "the dump is split and each part is a run of its own."
+        f"The driver reads and writes {articles / sum(stages[name] for name in READING):,.0f} articles a second, "
+        f"what a run costs once included: {driver:,.1f} hours for 100 million. More than "
+        f"{max(sum(hours) / driver, 1):,.0f} cores wait for it, unless the dump is split into runs of their own."
     )
 
 

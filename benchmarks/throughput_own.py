@@ -76,11 +76,12 @@ def stages(model: str, dump: str, out: str, gate: str) -> dict[str, Any]:
         start = time.perf_counter()
         scorer = Scorer(settings, threads=1)
         seconds["load"], seconds["read"] = time.perf_counter() - start, 0.0
-        rest = iter(pieces)
+        rest, stage = iter(pieces), "load"  # the first batch imports what reading needs
         while True:
             start = time.perf_counter()
             piece = next(rest, None)
-            seconds["read"] += time.perf_counter() - start
+            seconds[stage] += time.perf_counter() - start
+            stage = "read"
             if piece is None:
                 break
             yield piece, None if piece.batch is None else scorer(piece.batch)
