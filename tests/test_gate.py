@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from newslean.errors import ModelError
-from newslean.gate import BITS, MAX_BYTES, MAX_CHARACTERS, Gate, article_means, combine, hash_texts, parts_of
+from newslean.gate import BITS, MAX_BYTES, MAX_CHARACTERS, Gate, article_means, chances, hash_texts, parts_of
 from newslean.manifest import GATE_FILE, Calibration, Manifest
 
 NUMBERS = {"own": 1.3, "article": 0.7, "intercept": -0.1, "threshold": 0.4}
@@ -56,7 +56,7 @@ def test_the_article_counts(gate: Gate):
     assert apart == pytest.approx(1 / (1 + np.exp(-(2.0 * scores - 0.1))))
     assert together == pytest.approx(1 / (1 + np.exp(-(1.3 * scores + 0.7 * scores.mean() - 0.1))))
     assert article_means(np.array([1.0, 2.0, 4.0]), [3, 0, 3]).tolist() == [2.5, 2.0, 2.5]
-    assert combine(np.array([1e9, -1e9]), [0, 1], own=1, article=0, intercept=0).tolist() == [1.0, 0.0]
+    assert chances(np.array([1e9, -1e9])).tolist() == [1.0, 0.0]
 
 
 def test_what_is_hashed():
