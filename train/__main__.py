@@ -62,7 +62,11 @@ from train.options import (
     help="Whether the new model becomes models/current; auto: if it is not worse, see above.",
 )
 @click.option("--no-promote", is_flag=True, help="The same as --promote never.")
-@click.option("--curve/--no-curve", default=True, show_default=True, help="Draw the learning curve afterwards.")
+@click.option(
+    "--curve/--no-curve",
+    default=None,
+    help="Draw the learning curve afterwards.  [default: unless only new rows were learnt, which hardly move it]",
+)
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
     """Train on the labels: folds, calibration, export, evaluation, a new model folder.
@@ -82,7 +86,7 @@ def main(context: click.Context, /, **options: Any) -> None:
         raise click.UsageError(f"{names}: expected behind {context.invoked_subcommand}; found before it.")
 
 
-def _train(*, curve: bool, **options: Any) -> None:
+def _train(*, curve: bool | None, **options: Any) -> None:
     from train.options import plain_options, read_test
     from train.params import BaselineParams, FinetuneParams, read_params_in
     from train.retrain import Order, retrain
@@ -119,8 +123,8 @@ def _train(*, curve: bool, **options: Any) -> None:
         options=plain_options(given, test.hashes),
         readme=readme_of(models),
     )
-    path = retrain(run, order)
-    if curve:
+    path, updated = retrain(run, order)
+    if curve or (curve is None and not updated):
         from train.curve import draw_curve
 
         click.echo(draw_curve(run), err=True)

@@ -3,6 +3,7 @@
 Knows a run; a later full training takes its folds up.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from newslean.baseline import Baseline
@@ -12,7 +13,11 @@ from train.arrays import read_arrays, write_arrays
 from train.assess import evaluate_held_out, evaluate_oof
 from train.baseline import cross_fit, fit_baseline
 from train.folded import fit_all
+from train.folds import assign_folds
+from train.known import Known, Plan, check_plan
+from train.promotion import CURRENT
 from train.publish import Report, new_manifest, publish_baseline
+from train.record import Record
 from train.run import Run
 
 
@@ -36,14 +41,69 @@ def baseline_out_of_fold(run: Run) -> Logits:
     return read_arrays(path)
 
 
-def make_baseline(run: Run, logits: Logits, baseline: Baseline) -> tuple[Path, Report]:
+def update_baseline(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
+    """Fit the baseline on all rows anew, but the folds not: two fits side by side instead of one more than folds.
+
+    Old rows keep their answers out of fold. Of the new articles one half is answered by a fit without it, which the
+    comparison with the current model uses; the other half by the current model, which has never seen it. All of these
+    serve the calibration.
+
+    Parameters
+    ----------
+    run : Run
+        With ``start``, the version of what is known.
+    """
+    check_plan(known, plan)
+    run.place.mkdir(parents=True, exist_ok=True)
+    new = [run.examples[n] for n in plan.new]
+    run.say(f"run {run.key}, baseline {run.baseline_key[:6]}, update of {known.version}: {len(new):,} new sentences")
+    try:
+        half = [fold == 0 for fold in assign_folds(new, folds=2, seed=run.seed)]
+    except ValueError:  # one article: all of it
+        half = [True] * len(new)
+    held = {n for n, chosen in zip(plan.new, half, strict=True) if chosen}
+    rows = [e for n, e in enumerate(run.examples) if n not in held]
+    found, baseline = fit_all(
+        [run.examples[n] for n in sorted(held)],
+        [0] * len(held),
+        run.schema,
+        run.baseline,
+        also=[*rows, *run.first],
+        seed=run.seed,
+    )
+    tagger = Tagger.load(run.models / CURRENT)
+    others = [n for n in plan.new if n not in held]
+    texts = [run.examples[n].text for n in others]
+    stored = getattr(tagger.model, "baseline", tagger.model).logits(texts, [""] * len(texts)) if others else {}
+    logits = {name: values[plan.places].copy() for name, values in known.record.logits["baseline"].items()}
+    for name, values in logits.items():
+        values[sorted(held)] = found[name]
+        if others:
+            values[others] = stored[name]
+    own = [n in held and not known.record.saw(e) for n, e in enumerate(run.examples)]
+    return make_baseline(run, logits, baseline, own=own, earlier=known.record)
+
+
+def make_baseline(
+    run: Run,
+    logits: Logits,
+    baseline: Baseline,
+    *,
+    own: Sequence[bool] | None = None,
+    earlier: Record | None = None,
+) -> tuple[Path, Report]:
     """Make, measure and write the folder of a baseline alone, its logits out of fold given."""
     manifest = new_manifest(run, Calibration(), key=run.baseline_key, base={})
     report, answers = evaluate_oof(run, {"baseline": logits})
-    path = publish_baseline(run, manifest, {"baseline": logits}, answers, baseline, report)
+
+    def publish() -> Path:
+        found = {"baseline": logits}
+        return publish_baseline(run, manifest, found, answers, baseline, report, own=own, earlier=earlier)
+
+    path = publish()
     if run.held_out:
         report["held_out"] = evaluate_held_out(run, {"baseline": Tagger.load(path)})
-        path = publish_baseline(run, manifest, {"baseline": logits}, answers, baseline, report)
+        path = publish()
     run.say(f"wrote {path}")
     return path, report
 

@@ -50,7 +50,7 @@ def fit_all(
         held_out = [text for text, k in zip(texts, assigned, strict=True) if k == fold]
         return fit(fold).logits(held_out, [""] * len(held_out))
 
-    tasks = [delayed(fit)(-1), *(delayed(score)(fold) for fold in range(max(folds) + 1))]
+    tasks = [delayed(fit)(-1), *(delayed(score)(fold) for fold in range(max(folds, default=-1) + 1))]
     try:
         baseline, *parts = Parallel(n_jobs=min(cpu_count(), len(tasks)))(tasks)
     finally:  # idle workers would outlive a run that is killed later, and hold its output open

@@ -19,7 +19,7 @@ from train.assess import headline
 from train.calibrate import calibrate, natural_rows
 from train.folders import replace_folder
 from train.measure import Predictions
-from train.record import RECORD, make_record, write_record
+from train.record import RECORD, Record, make_record, write_record
 from train.run import Run
 
 Report = dict[str, Any]
@@ -57,14 +57,20 @@ def publish_baseline(
     answers: dict[str, Predictions],
     baseline: Baseline,
     report: Report | None = None,
+    *,
+    own: Sequence[bool] | None = None,
+    earlier: Record | None = None,
 ) -> Path:
-    """Write the folder of a baseline; with its own report where it is made alone."""
+    """Write the folder of a baseline; with its own report where it is made alone.
+
+    ``own`` and ``earlier`` are given for an update, as `train.record.make_record` takes them.
+    """
     folder = run.fits("baseline") / "model"
     folder.mkdir(parents=True, exist_ok=True)
     baseline.save(folder)
     logits = {"baseline": oof["baseline"]}
-    learnt = [*run.examples, *run.first]
-    write_record(folder, make_record(run.examples, learnt, answers["baseline"].labels, logits, run.schema))
+    learnt, found = [*run.examples, *run.first], answers["baseline"].labels
+    write_record(folder, make_record(run.examples, learnt, found, logits, run.schema, own=own, earlier=earlier))
     write_manifest(
         folder,
         replace(
@@ -74,7 +80,7 @@ def publish_baseline(
             calibration=calibrate_on(run, oof["baseline"]),
             context="none",
             mix={},
-            base={},
+            base={} if earlier is None else {"updated_from": run.start},
             params={"baseline": asdict(run.baseline)},
             metrics={"macro_f1": {part: headline(found) for part, found in report.items()}} if report else {},
             files=dict.fromkeys(BASELINE_FILES, ""),

@@ -17,6 +17,7 @@ from newslean.tagger import Tagger
 from train.assess import tag_examples
 from train.compare import Comparison, Verdict, compare, judge, render_comparison, shared_schema
 from train.history import HISTORY, append_history, now, read_history
+from train.known import find_known, plan_update, remember_network
 from train.labels import Example
 from train.promotion import CURRENT, current_name, finish_promotion, promote
 from train.record import Record, read_record, row_hash
@@ -51,22 +52,23 @@ class Order:
     readme: Path | None = None
 
 
-def retrain(run: Run, order: Order) -> Path:
+def retrain(run: Run, order: Order) -> tuple[Path, bool]:
     """Train a model, judge it, and promote it if it may be.
 
     Returns
     -------
-    Path
-        The new model folder; that of the current model where an update found nothing new.
+    (path, updated)
+        The new model folder, or that of the current model where an update found nothing new; and whether only what is
+        new was learnt.
     """
     if name := finish_promotion(run.models, readme=order.readme):
         run.say(f"finished the promotion of {name} that was cut off")
-    found = None if order.only or order.start == "scratch" else _update(run, order)
+    found = None if order.start == "scratch" else _update(run, order)
     if found is None:
         found = run, _train(run, order)
     made, path = found
     if path.name == CURRENT:
-        return path
+        return path, True
     current = path.name == current_name(run.models)
     comparisons, verdict = ({}, Verdict(False, "it is current already")) if current else assess_new(made, path)
     _record(made, order, path, comparisons, verdict)
@@ -82,7 +84,7 @@ def retrain(run: Run, order: Order) -> Path:
         run.say(f"not promoted, as asked (--promote never); {verdict.reason}")
     else:
         run.say(f"not promoted: {verdict.reason}. --promote force overrules this.")
-    return path
+    return path, bool(made.start)
 
 
 def _train(run: Run, order: Order) -> Path:
@@ -91,7 +93,6 @@ def _train(run: Run, order: Order) -> Path:
 
         return train_baseline(run)[0]
     from train.pipeline import train
-    from train.update import remember_network
 
     path = train(run)[0]
     remember_network(run, path.name)
@@ -100,9 +101,7 @@ def _train(run: Run, order: Order) -> Path:
 
 def _update(run: Run, order: Order) -> tuple[Run, Path] | None:
     """Update the current model; None where it must be trained from scratch."""
-    from train.update import find_known, plan_update, remember_network, update
-
-    known = find_known(run)
+    known = find_known(run, only=order.only)
     if isinstance(known, str):
         run.say(f"from scratch: {known}")
         return None
@@ -111,8 +110,15 @@ def _update(run: Run, order: Order) -> tuple[Run, Path] | None:
         run.say(f"nothing to do: {known.version} has learnt all rows. --start scratch trains anew.")
         return run, run.models / CURRENT
     made = replace(run, start=known.version)
-    path = update(made, known, plan)[0]
-    remember_network(made, path.name)
+    if order.only:
+        from train.alone import update_baseline
+
+        path = update_baseline(made, known, plan)[0]
+    else:
+        from train.update import update
+
+        path = update(made, known, plan)[0]
+        remember_network(made, path.name)
     if order.start == "auto":
         verdict = assess_new(made, path)[1]
         if not verdict.promote:

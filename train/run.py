@@ -146,7 +146,8 @@ class Run:
     def baseline_key(self) -> str:
         """Hash of all that a baseline alone hangs on, for its version."""
         samples = [e.sample for e in self.examples]
-        return digest([self.key, samples, self.fit_key("baseline"), code_hashes("calibration")])
+        parts = [self.key, samples, self.fit_key("baseline"), code_hashes("calibration")]
+        return digest([*parts, self.start] if self.start else parts)
 
     @property
     def parity_rows(self) -> list[int]:

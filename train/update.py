@@ -12,116 +12,24 @@ scheme, and what it cannot show:
 - A row that is gone is not forgotten, and small harm can add up over many updates: train from scratch now and then.
 """
 
-import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from newslean.errors import DataError, ModelError
-from newslean.files import write_file
-from newslean.manifest import read_manifest
 from newslean.tagger import Logits, Tagger
 from train.alone import baseline_out_of_fold
 from train.arrays import read_arrays, write_arrays
 from train.assess import contexts_of
 from train.finetune import Fit, finetune, predict_logits
 from train.folds import assign_folds
+from train.known import Known, Plan, check_plan
 from train.labels import Example
 from train.make import make_models
-from train.network import HEADS
 from train.pipeline import finish_fit
-from train.promotion import CURRENT, folder_name
+from train.promotion import CURRENT
 from train.publish import Report
-from train.record import Record, gold_hash, read_record
 from train.run import Run
-
-REPLAY, REPLAY_LEAST = 10, 500
-"""Old rows that are read again: so many for each new one, and at least so many."""
-
-
-@dataclass(frozen=True)
-class Known:
-    """What an update goes on from: the current model's version, record and network."""
-
-    version: str
-    record: Record
-    network: Path
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which examples an update learns.
-
-    Attributes
-    ----------
-    places : list of int
-        Row of the record that answers each example; -1 for a new one.
-    changed : list of Example
-        Known rows with other labels than before, and new ones that are learnt first.
-    replay : list of Example
-        Known rows to read again.
-    """
-
-    places: list[int]
-    changed: list[Example]
-    replay: list[Example]
-
-    @property
-    def new(self) -> list[int]:
-        """Numbers of the new examples."""
-        return [n for n, place in enumerate(self.places) if place < 0]
-
-
-def find_known(run: Run) -> Known | str:
-    """Find what an update of the current model would go on from, or say why there is none."""
-    current = run.models / CURRENT
-    try:
-        manifest = read_manifest(current)
-        record = read_record(current, manifest.schema)
-    except ModelError as error:
-        return str(error)
-    name = folder_name(manifest)
-    if manifest.schema.dimensions != run.schema.dimensions:
-        return f"{name} knows other labels"
-    if (manifest.kind, manifest.context, manifest.max_length) != (
-        "finetuned",
-        run.finetuned.context,
-        run.finetuned.max_length,
-    ):
-        return f"{name} is of another kind, or reads other context or length than the parameters say"
-    if record is None or "transformer" not in record.logits:
-        return f"{name} keeps no answers out of fold"
-    network = _network_of(run.work, name)
-    if network is None:
-        return f"the network of {name} in float is not under {run.work}"
-    return Known(name, record, network)
-
-
-def remember_network(run: Run, name: str) -> None:
-    """Note which network in float a model was made from."""
-    folder = run.work / "networks"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_file(folder / f"{name}.json", json.dumps(str(run.network.relative_to(run.work))))
-
-
-def _network_of(work: Path, name: str) -> Path | None:
-    try:
-        folder = work / json.loads((work / "networks" / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return None
-    return folder if (folder / HEADS).is_file() else None
-
-
-def plan_update(run: Run, known: Known) -> Plan:
-    """Part the examples into new, changed and known ones, and draw those of the last to read again."""
-    places = known.record.place_of(run.examples)
-    pairs = [(e, place) for e, place in zip(run.examples, places, strict=True) if place >= 0]
-    changed = [e for e, place in pairs if int(known.record.gold[place]) != gold_hash(e)]
-    changed += [e for e in run.first if not known.record.learnt(e)]
-    number = max(REPLAY_LEAST, REPLAY * (len(changed) + len(places) - len(pairs)))
-    chosen = np.random.default_rng(run.seed).permutation(len(pairs))[:number]
-    return Plan(places, changed, [pairs[n][0] for n in sorted(chosen.tolist())])
 
 
 def update(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
@@ -138,8 +46,7 @@ def update(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
         The new model folder and the evaluation report, as `train.pipeline.train` gives them.
     """
     run.check()
-    if not plan.new and not plan.changed:
-        raise DataError(f"labels: expected rows that {known.version} has not learnt; found none. Nothing to update.")
+    check_plan(known, plan)
     run.fits("transformer").mkdir(parents=True, exist_ok=True)
     run.say(f"run {run.key}, model {run.version_key[:6]}, update of {known.version}")
     run.say(f"{len(plan.new):,} new sentences, {len(plan.changed):,} changed, {len(plan.replay):,} to read again")

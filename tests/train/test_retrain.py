@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from newslean.manifest import read_manifest
@@ -17,12 +18,12 @@ from newslean.schema import Schema
 from newslean.tagger import Tagger
 from tests.conftest import ROWS, TOWNS
 from train.history import read_history
+from train.known import find_known, plan_update, remember_network
 from train.labels import Example
 from train.promotion import current_name, promote
 from train.record import read_record
 from train.retrain import FOLDS, FROZEN, Order, assess_new, retrain
 from train.run import Run, leave_out
-from train.update import find_known, plan_update, remember_network
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KILLS = 3
@@ -31,13 +32,13 @@ import os, pickle, random, signal, sys, time
 from train.retrain import Order, retrain
 from train.run import Run
 from train import pipeline, update  # what a training imports: once, for all tries
-given, only, kills, longest = pickle.load(open(sys.argv[1], "rb")), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+given, kills, longest = pickle.load(open(sys.argv[1], "rb")), int(sys.argv[2]), float(sys.argv[3])
 run, random = Run(**given, say=lambda line: None), random.Random(5)
 for n in range(kills + 1):
     child = os.fork()
     if not child:
         os.setsid()
-        retrain(run, Order(only=only))
+        retrain(run, Order())
         os._exit(0)
     if n < kills:
         time.sleep(random.uniform(0.05, longest))
@@ -79,7 +80,7 @@ def history(run: Run) -> list[dict[str, Any]]:
 def test_first_model_then_the_same_again(make_run: Callable[..., Run], tmp_path: Path):
     lines: list[str] = []
     run = make_run(tmp_path, say=lines.append)
-    path = retrain(run, Order(only="baseline", options={"only": "baseline"}))
+    path, _ = retrain(run, Order(only="baseline", options={"only": "baseline"}))
     assert path.name.endswith("-baseline")
     assert Tagger.load(run.models / "current").manifest == read_manifest(path)
     assert read_manifest(path).metrics["macro_f1"].keys() == {"out_of_fold", "seeds", "held_out"}
@@ -89,7 +90,7 @@ def test_first_model_then_the_same_again(make_run: Callable[..., Run], tmp_path:
     assert training["data"] == run.files.hashes
     assert (promotion["event"], promotion["version"]) == ("promotion", path.name)
     assert promotion["reason"] == "it is the first model"
-    assert retrain(run, Order(only="baseline")) == path
+    assert retrain(run, Order(only="baseline")) == (path, False)
     assert lines[-1] == f"{path.name}: it is current already"
     assert [e["decision"] for e in history(run) if e["event"] == "training"] == ["promote", "keep"]
     retrain(run, Order(only="baseline"))
@@ -105,7 +106,7 @@ def test_a_worse_model_stays_out_unless_forced(run: Run):
         for e in run.files.examples
     ]
     bad = replace(run, files=replace(run.files, examples=rows), baseline=replace(run.baseline, C=50.0))
-    path = retrain(bad, Order(only="baseline"))
+    path, _ = retrain(bad, Order(only="baseline"))
     assert current_name(run.models) == before
     entry = history(run)[-1]
     assert (entry["decision"], entry["previous"]) == ("keep", before)
@@ -133,7 +134,7 @@ def test_an_update_learns_what_is_new(run: Run):
     before = current_name(run.models)
     plan = plan_update(grown, find_known(grown))
     assert ([grown.examples[n] for n in plan.new], plan.changed) == (new, [changed])
-    path = retrain(grown, Order(start="current"))
+    path, _ = retrain(grown, Order(start="current"))
     assert not [line for line in lines if "from scratch" in line]
     manifest = read_manifest(path)
     assert manifest.base["updated_from"] == before
@@ -148,8 +149,30 @@ def test_an_update_learns_what_is_new(run: Run):
     if entry["decision"] == "keep":
         promote(run.models, path.name, event="promotion", reason="for the test")
     assert find_known(grown).version == path.name
-    assert retrain(grown, Order(start="auto")) == run.models / "current"
+    assert retrain(grown, Order(start="auto")) == (run.models / "current", True)
     assert f"nothing to do: {path.name} has learnt all rows" in lines[-1]
+
+
+@pytest.mark.parametrize("start", ["baseline", "mixed"])
+def test_an_update_of_the_baseline_alone(run: Run, start: str):
+    """Half of the new articles are held out; the other half is answered by the current model, whichever kind it is."""
+    if start == "baseline":
+        promote(run.models, f"{current_name(run.models)}-baseline", event="promotion", reason="for the test")
+    before = Tagger.load(run.models / "current")
+    rows = run.files.examples
+    grown = replace(run, files=replace(run.files, examples=[*rows, *more(rows)]))
+    path, _ = retrain(grown, Order(only="baseline", start="current"))
+    manifest = read_manifest(path)
+    assert manifest.base["updated_from"] == next(e for e in history(run) if e["event"] == "training")["previous"]
+    record = read_record(path, manifest.schema)
+    held = [n for n, own in enumerate(record.own) if own]
+    assert {grown.examples[n].group for n in held} in ({"new-0"}, {"new-1"})
+    assert len(held) == 6
+    others = [n for n, e in enumerate(grown.examples) if e.doc.startswith("new") and n not in held]
+    texts = [grown.examples[n].text for n in others]
+    alone = getattr(before.model, "baseline", before.model).logits(texts, [""] * 6)
+    np.testing.assert_allclose(record.logits["baseline"]["mood"][others], alone["mood"], atol=1e-2)
+    assert find_known(grown, only="baseline").record.logits["baseline"]["mood"].shape[0] in (48, 60)
 
 
 def test_without_its_network_a_model_is_trained_from_scratch(run: Run, schema: Schema):
@@ -157,6 +180,7 @@ def test_without_its_network_a_model_is_trained_from_scratch(run: Run, schema: S
     assert "is not under" in find_known(replace(run, work=run.models))
     assert "other labels" in find_known(replace(run, schema=Schema((schema["mood"],))))
     assert "other context" in find_known(replace(run, finetuned=replace(run.finetuned, context="before")))
+    assert find_known(replace(run, work=run.models), only="baseline").network is None
     (run.models / "current" / "out_of_fold.npz").unlink()
     assert "no answers out of fold" in find_known(run)
     assert "expected a model folder" in find_known(replace(run, models=run.work))
@@ -184,8 +208,7 @@ def test_test_files_are_never_trained_on(trained: SimpleNamespace):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux swaps two folders in one step")
-@pytest.mark.parametrize("only", ["baseline", ""])
-def test_a_kill_at_any_moment_of_a_training(make_run: Callable[..., Run], tmp_path: Path, only: str):
+def test_a_kill_at_any_moment_of_a_training(make_run: Callable[..., Run], tmp_path: Path):
     import pickle
     from dataclasses import fields
 
@@ -193,7 +216,7 @@ def test_a_kill_at_any_moment_of_a_training(make_run: Callable[..., Run], tmp_pa
     labels = json.dumps([e.text for e in run.files.examples])
     task = tmp_path / "task.pickle"
     task.write_bytes(pickle.dumps({f.name: getattr(run, f.name) for f in fields(run) if f.name != "say"}))
-    command = [sys.executable, "-c", DRIVER, str(task), only, str(KILLS), "1.5" if only else "4"]
+    command = [sys.executable, "-c", DRIVER, str(task), str(KILLS), "4"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         for expected in range(KILLS + 1):
             n, code = map(int, process.stdout.readline().split())

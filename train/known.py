@@ -1,0 +1,115 @@
+"""What an update goes on from: the current model's record and network, and which rows it has not learnt.
+
+Knows a run and the current model's folder; fits nothing and imports no torch.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from newslean.errors import DataError, ModelError
+from newslean.files import write_file
+from newslean.manifest import Manifest, read_manifest
+from train.labels import Example
+from train.promotion import CURRENT, folder_name
+from train.record import Record, gold_hash, read_record
+from train.run import Run
+
+REPLAY, REPLAY_LEAST = 10, 500
+"""Old rows that are read again: so many for each new one, and at least so many."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The current model: its version, its record, and its network in float unless only the baseline is asked for."""
+
+    version: str
+    record: Record
+    network: Path | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which examples an update learns.
+
+    Attributes
+    ----------
+    places : list of int
+        Row of the record that answers each example; -1 for a new one.
+    changed : list of Example
+        Known rows with other labels than before, and new ones that are learnt first.
+    replay : list of Example
+        Known rows to read again.
+    """
+
+    places: list[int]
+    changed: list[Example]
+    replay: list[Example]
+
+    @property
+    def new(self) -> list[int]:
+        """Numbers of the new examples."""
+        return [n for n, place in enumerate(self.places) if place < 0]
+
+
+def find_known(run: Run, *, only: str = "") -> Known | str:
+    """Find what an update of the current model would go on from, or say why there is none.
+
+    Parameters
+    ----------
+    only : {"", "baseline"}
+        Whether only the baseline is to be updated, which needs no network.
+    """
+    try:
+        manifest = read_manifest(run.models / CURRENT)
+        record = read_record(run.models / CURRENT, manifest.schema)
+    except ModelError as error:
+        return str(error)
+    name, kind = folder_name(manifest), only or "transformer"
+    if manifest.schema.dimensions != run.schema.dimensions:
+        return f"{name} knows other labels"
+    if record is None or kind not in record.logits:
+        return f"{name} keeps no answers out of fold"
+    if only:
+        return Known(name, record)
+    return _with_network(run, manifest, Known(name, record))
+
+
+def _with_network(run: Run, manifest: Manifest, known: Known) -> Known | str:
+    found = (manifest.context, manifest.max_length)
+    if found != (run.finetuned.context, run.finetuned.max_length):
+        return f"{known.version} reads other context or length than the parameters say"
+    try:
+        note = (run.work / "networks" / f"{known.version}.json").read_text(encoding="utf-8")
+        network = run.work / json.loads(note)
+    except (OSError, ValueError, TypeError):
+        network = None
+    if network is None or not (network / "heads.safetensors").is_file():
+        return f"the network of {known.version} in float is not under {run.work}"
+    return Known(known.version, known.record, network)
+
+
+def remember_network(run: Run, name: str) -> None:
+    """Note which network in float a model was made from."""
+    folder = run.work / "networks"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_file(folder / f"{name}.json", json.dumps(str(run.network.relative_to(run.work))))
+
+
+def plan_update(run: Run, known: Known) -> Plan:
+    """Part the examples into new, changed and known ones, and draw those of the last to read again."""
+    places = known.record.place_of(run.examples)
+    pairs = [(e, place) for e, place in zip(run.examples, places, strict=True) if place >= 0]
+    changed = [e for e, place in pairs if int(known.record.gold[place]) != gold_hash(e)]
+    changed += [e for e in run.first if not known.record.learnt(e)]
+    number = max(REPLAY_LEAST, REPLAY * (len(changed) + len(places) - len(pairs)))
+    chosen = np.random.default_rng(run.seed).permutation(len(pairs))[:number]
+    return Plan(places, changed, [pairs[n][0] for n in sorted(chosen.tolist())])
+
+
+def check_plan(known: Known, plan: Plan) -> None:
+    """Raise a DataError if there is nothing to learn."""
+    if not plan.new and not plan.changed:
+        raise DataError(f"labels: expected rows that {known.version} has not learnt; found none. Nothing to update.")
