@@ -76,8 +76,8 @@ def decide(d: Dimension, scores: dict[str, float], calibration: Calibration) -> 
     if d.multi:
         return [label for label in d.labels if scores[label] >= calibration.thresholds[d.name][label]]
     best = max(d.labels, key=lambda label: scores[label])
-    doubtful = scores[best] < calibration.min_confidence.get(d.name, 0.0)
-    return d.neutral if doubtful and d.neutral is not None else best
+    sure = scores[best] >= calibration.min_confidence.get(d.name, 0.0)  # not so where scores are no numbers
+    return best if sure or d.neutral is None else d.neutral
 
 
 class Tagger:

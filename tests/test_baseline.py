@@ -70,7 +70,12 @@ def test_out_of_fold_answers_are_those_of_a_baseline_that_never_saw_the_fold(exa
 
 
 def test_arrays_and_json_only(trained: SimpleNamespace):
-    assert {p.name for p in trained.baseline.iterdir()} == {"weights.safetensors", "vocabulary.json", "manifest.json"}
+    assert {p.name for p in trained.baseline.iterdir()} == {
+        "weights.safetensors",
+        "vocabulary.json",
+        "manifest.json",
+        "out_of_fold.npz",
+    }
     assert all(array.dtype == np.float32 for array in load_file(trained.baseline / "weights.safetensors").values())
     assert set(json.loads((trained.baseline / "vocabulary.json").read_text("utf-8"))) == {"word", "char_wb"}
 

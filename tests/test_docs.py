@@ -50,7 +50,8 @@ def test_the_options_in_the_readme_exist():
             (trainer.main, ["tune"]),
             (trainer.main, ["experiment"]),
             (trainer.main, ["behaviour"]),
-            (trainer.main, ["labels", "check"]),
+            *((trainer.main, ["labels", name]) for name in trainer.main.commands["labels"].commands),
+            (trainer.main, ["drift"]),
         )
     )
     used = {word for word in re.findall(r"(?<=\s)`?(--[a-z][a-z-]+)", README) if word not in ("--help",)}

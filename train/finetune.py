@@ -67,8 +67,8 @@ def finetune(
     """Fine-tune an encoder with one head per dimension.
 
     With validation examples the best epoch's weights are kept and training stops after ``params.patience`` epochs
-    without a better one; without any it runs all epochs. A run that was killed goes on from its last whole epoch when
-    called again with the same ``folder``.
+    without a better one; without any it runs all epochs. A run that was killed goes on from its last checkpoint, the
+    end of an epoch, when called again with the same ``folder``.
 
     Parameters
     ----------
@@ -85,11 +85,14 @@ def finetune(
     network, hf_tokenizer = _new_network(examples, schema, params)
     tokenizer = hf_tokenizer.backend_tokenizer
     data = to_dataset(examples, schema, tokenizer, params, training=True)
-    steps = params.epochs * -(-len(data) // params.batch_size)
-    stopping = [EarlyStoppingCallback(early_stopping_patience=params.patience)] if validation else []
+    each = -(-len(data) // params.batch_size)
+    steps, every = params.epochs * each, min(-(-params.check_steps // max(each, 1)) or 1, params.epochs)
+    stopping = [EarlyStoppingCallback(early_stopping_patience=-(-params.patience // every))] if validation else []
     trainer = Trainer(
         model=network,
-        args=_arguments(params, seed, folder, validate=bool(validation), progress=progress),
+        args=_arguments(
+            params, seed, folder, validate=bool(validation), steps=every * each if every > 1 else 0, progress=progress
+        ),
         data_collator=Collator(
             hf_tokenizer.pad_token_id or 0, hf_tokenizer.padding_side, context_dropout=params.context_dropout
         ),
@@ -185,15 +188,19 @@ def _optimizer(
 
 
 def _arguments(
-    params: FinetuneParams, seed: int, folder: str | Path, *, validate: bool, progress: bool
+    params: FinetuneParams, seed: int, folder: str | Path, *, validate: bool, steps: int, progress: bool
 ) -> TrainingArguments:
+    """Give the Trainer's settings; with ``steps`` it looks and saves after so many, otherwise after each epoch."""
+    when = "steps" if steps else "epoch"
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=params.epochs,
         per_device_train_batch_size=params.batch_size,
         per_device_eval_batch_size=64,
-        eval_strategy="epoch" if validate else "no",
-        save_strategy="epoch",
+        eval_strategy=when if validate else "no",
+        eval_steps=steps or None,
+        save_strategy=when,
+        save_steps=steps or 500,
         save_total_limit=1,
         load_best_model_at_end=validate,
         metric_for_best_model="macro_f1" if validate else None,

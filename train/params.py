@@ -24,7 +24,7 @@ LEAST: dict[str, float] = {
     **dict.fromkeys(("C", "authored_weight"), 1e-6),
     "learning_rate": 0,
     "head_learning_rate": 0,
-    **dict.fromkeys(("dropout", "context_dropout", "min_steps", "frozen_layers", "layer_decay"), 0),
+    **dict.fromkeys(("dropout", "context_dropout", "min_steps", "check_steps", "frozen_layers", "layer_decay"), 0),
     **dict.fromkeys(("warm_sentences", "mixed_sentences", "warm_epochs", "warm_learning_rate"), 0),
 }
 """Least value of a number; a learning rate of 0 is of no use, but does no harm."""
@@ -64,6 +64,9 @@ class FinetuneParams:
         Share of the sentences that are read without their context, drawn anew in each epoch.
     min_steps : int
         Least number of steps of a fit whose network has learnt nothing first: with few rows it runs more epochs.
+    check_steps : int
+        Least number of steps between two looks at the validation examples, and between two checkpoints: an epoch of few
+        rows takes less time than its checkpoint.
     class_weight_power : float
         0 leaves label frequencies as they are, 1 levels them out.
     frozen_layers : int
@@ -87,6 +90,7 @@ class FinetuneParams:
     max_length: int = 128
     epochs: int = 6
     min_steps: int = 0
+    check_steps: int = 0
     patience: int = 2
     batch_size: int = 16
     learning_rate: float = 1e-4

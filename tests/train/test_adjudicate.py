@@ -5,6 +5,7 @@ import io
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -187,6 +188,7 @@ def test_keys_of_a_terminal(file: Path) -> None:
     pid, handle = pty.fork()
     if pid == 0:
         os.chdir(ROOT)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
         os.execv(sys.executable, [sys.executable, "-m", "train", "labels", "adjudicate", str(file)])  # noqa: S606
     seen = b""
 

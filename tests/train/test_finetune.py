@@ -71,6 +71,22 @@ def test_it_stops_early_and_keeps_the_best_epoch(rows, schema: Schema, params, t
     assert fit.score == scores[0]
 
 
+def test_short_epochs_are_looked_at_together(rows, schema: Schema, params, tmp_path: Path):
+    seen: list[int] = []
+    each = -(-len(rows) // params.batch_size)
+    asked = replace(params, epochs=7, check_steps=3 * each - 1)
+    fit = finetune(
+        rows, rows, schema, asked, seed=0, folder=tmp_path / "c", on_epoch=lambda epoch, _: seen.append(epoch)
+    )
+    assert seen == [3, 6, 7]  # and at the end
+    assert fit.epochs in seen
+    still = replace(asked, epochs=30, patience=6, learning_rate=0.0, head_learning_rate=0.0)  # six epochs: two looks
+    seen.clear()
+    finetune(rows, rows, schema, still, seed=0, folder=tmp_path / "c", on_epoch=lambda epoch, _: seen.append(epoch))
+    assert seen == [3, 6, 9]
+    assert finetune(rows, [], schema, replace(asked, epochs=2), seed=0, folder=tmp_path / "c").epochs == 2
+
+
 def test_a_fit_may_be_stopped_from_outside(rows, schema: Schema, params, tmp_path: Path):
     class StopError(Exception):
         pass

@@ -55,7 +55,16 @@ def test_the_promise_holds_on_articles_it_has_not_seen(fit, schema):
     assert fit.relevant + fit.others == 3_000
     assert fit.skipped == pytest.approx((~passes[~relevant]).mean(), abs=0.1)
     assert 0 <= fit.background <= 1
-    assert fit.numbers().keys() == {"own", "article", "intercept", "threshold", "lost", "skipped"}
+    assert fit.numbers().keys() == {
+        "own",
+        "article",
+        "intercept",
+        "threshold",
+        "lost",
+        "skipped",
+        "stray",
+        "background",
+    }
 
 
 def test_the_same_seed_gives_the_same_gate(fit, schema):
@@ -99,6 +108,12 @@ def test_relevant(schema):
 def test_thresholds(total: int, lost: int):
     """Exact bounds: with 598 sentences and none lost, a loss of 0.5 % has a probability of 0.995 ** 598 < 0.05."""
     found = np.arange(total, dtype=float)
-    threshold = gate_module._threshold(found)
+    threshold = gate_module._threshold(found, np.ones(total, dtype=bool), np.arange(total))
     assert (found < threshold).sum() == max(lost, 0)
     assert threshold == max(lost, 0)
+
+
+def test_a_collection_that_loses_most_sets_the_threshold():
+    found, collections = np.arange(5_000, dtype=float), np.r_[np.zeros(1_000, np.int64), np.ones(4_000, np.int64)]
+    threshold = gate_module._threshold(found, np.ones(5_000, dtype=bool), collections)
+    assert (found[:1_000] < threshold).sum() == 5  # 0.5 % of the thousand with the lowest scores
