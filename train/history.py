@@ -21,7 +21,7 @@ Entry = dict[str, Any]
 
 def now() -> str:
     """Give the time as entries hold it, in UTC."""
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def read_history(path: Path) -> list[Entry]:

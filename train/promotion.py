@@ -67,13 +67,16 @@ def promote(models: Path, name: str, *, event: str, reason: str, readme: Path | 
 
 def finish_promotion(models: Path, *, readme: Path | None = None) -> str:
     """Finish a promotion that was cut off; give its version, or "" if there was none."""
-    if not (models / PENDING).exists():
+    if not (models / PENDING).exists() and not any(models.glob(".*.part")):
         return ""
     with locked(models):
         return _finish(models, readme)
 
 
 def _finish(models: Path, readme: Path | None) -> str:
+    for left in models.glob(".*.part"):  # of a kill while a file was written beside its place
+        if left.is_file():
+            left.unlink()
     try:
         entry = json.loads((models / PENDING).read_text(encoding="utf-8"))
         name = str(entry["version"])
