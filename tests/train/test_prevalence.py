@@ -40,12 +40,13 @@ def test_the_interval_covers_the_truth_and_narrows_with_articles():
     assert (widths[1] < widths[0]).all()
 
 
-def test_maximisation_finds_shares_that_moved():
-    """Two normal distributions, calibrated at even shares, seen at 10 to 90."""
+@pytest.mark.parametrize("prior", [0.5, 0.2])
+def test_maximisation_finds_shares_that_moved(prior: float):
+    """Two normal distributions, calibrated at other shares, seen at 10 to 90."""
     random = np.random.default_rng(0)
     values = np.concatenate([random.normal(-1, 1, 400), random.normal(1, 1, 3600)])
-    second = 1 / (1 + np.exp(-2 * values))
-    found = expectation_maximisation(np.stack([1 - second, second], axis=1), np.array([0.5, 0.5]))
+    second = 1 / (1 + np.exp(-2 * values) * (1 - prior) / prior)
+    found = expectation_maximisation(np.stack([1 - second, second], axis=1), np.array([1 - prior, prior]))
     assert found == pytest.approx([0.1, 0.9], abs=0.02)
     assert second.mean() < 0.85  # what is found without it
 
