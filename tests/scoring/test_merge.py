@@ -29,7 +29,7 @@ def batches(*sizes: int) -> list[pa.RecordBatch]:
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
-@pytest.mark.parametrize("total", [0, 9, 10, 27])
+@pytest.mark.parametrize("total", [0, 9, 10, 11, 27])
 def test_the_file_hangs_on_the_rows_alone(tmp_path: Path, schema, monkeypatch, suffix: str, total: int):
     monkeypatch.setattr(merge, "ROWS", 10)
     contents = set()

@@ -17,14 +17,14 @@ FILLER = ("the", "of", "on", "Monday", "people", "said", "that", "new", "near", 
 
 
 def examples(articles: int, *, seed: int = 0, source: str = "user") -> list[Example]:
-    """Articles of ten sentences, most of one kind; a sentence in a thousand uses the other kind's words."""
+    """Articles of ten sentences, most of one kind; a word in seven is of the other kind."""
     draw, rows = random.Random(seed), []  # noqa: S311 - no secret
     for doc in range(articles):
         about = doc % 2 == 0
         for n in range(10):
             relevant = draw.random() < (0.9 if about else 0.02)
-            kind = METALS if relevant != (draw.random() < 0.001) else OTHER
-            text = " ".join([*draw.choices(FILLER, k=8), *draw.choices(kind, k=3)])
+            kinds = [METALS if relevant == (draw.random() < 6 / 7) else OTHER for _ in range(8)]
+            text = " ".join([*draw.choices(FILLER, k=4), *map(draw.choice, kinds)])
             labels = {"topic": ["metals"] if relevant else [], "mood": "flat"}
             doc_name = f"{source}-{seed}-{doc}"
             rows.append(Example(doc_name, n, f"{text} {n}.", title=False, group=doc_name, source=source, labels=labels))
