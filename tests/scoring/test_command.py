@@ -380,11 +380,10 @@ def test_interrupted_twice(tmp_path: Path, model: Path, lines: list[bytes], whol
 
 def test_interrupted_while_the_workers_start(tmp_path: Path, model: Path, lines: list[bytes]):
     """A worker that is just being born gets the interrupt too, and has to say nothing."""
+    (tmp_path / "dump.jsonl").write_bytes(b"".join(lines))
     run = Run(tmp_path, model, 2)
+    run.arguments[0] = "dump.jsonl"
     run.start()
-    run.give(b"".join(lines))
-    run.process.stdin.close()
-    run.process.stdin = None
     until(lambda: len(psutil.Process(run.process.pid).children()) > 1)  # the tracker of locks, and a worker
     run.interrupt()
     code, told = run.end()
