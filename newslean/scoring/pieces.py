@@ -12,10 +12,10 @@ from newslean.dump import Record, Reject
 from newslean.dump.steps import Start, Step
 from newslean.scoring.tables import to_batch
 
-PIECE_ARTICLES = 64
+PIECE_ARTICLES = 16
 """Articles of a batch, at most."""
 
-PIECE_CHARACTERS = 200_000
+PIECE_CHARACTERS = 100_000
 """Characters from which a batch is full."""
 
 
