@@ -34,7 +34,10 @@ def has_scores(path: Path) -> bool:
 
 
 def json_rows(path: Path) -> Iterator[Row]:
-    """Yield the sentences of a list of articles, of articles one a line, or of rows; a line at a time if it can be."""
+    """Yield the sentences of a list of articles, of articles one a line, or of rows; a line at a time if it can be.
+
+    Those that the gate kept from the model are left out.
+    """
     begun = False
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -74,6 +77,8 @@ def _sentences(value: object, where: str) -> Iterator[Row]:
     keys = [str(value[key]) for key in GROUPS if isinstance(value.get(key), str | int)]
     doc = " ".join([*keys, where] if whole or not keys else keys)
     for row in rows if isinstance(rows, list) else [None]:
+        if isinstance(row, dict) and row.get("skipped"):
+            continue  # no model was asked
         if not isinstance(row, dict) or not all(isinstance(row.get(key), kind) for key, kind in KINDS.items()):
             raise DataError(f"{where}: expected text, labels and scores in each sentence; found {shown(row)}.")
         if not row.get("furniture"):
@@ -81,7 +86,7 @@ def _sentences(value: object, where: str) -> Iterator[Row]:
 
 
 def parquet_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a table of scored sentences; labels and scores may be JSON or structures."""
+    """Yield the rows of a table of scored sentences, as ``predict.py DUMP --out RESULT.parquet`` writes it."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -91,14 +96,29 @@ def parquet_rows(path: Path) -> Iterator[Row]:
         ) from None
     try:
         file = pq.ParquetFile(path)
-        if missing := {"text", "scores"} - {*file.schema_arrow.names}:
-            raise DataError(f"{path}: expected columns text, labels and scores; found no {', '.join(sorted(missing))}.")
+        names = file.schema_arrow.names
+        columns = _score_columns(names)
+        if "text" not in names or not all(columns.values()) or not columns:
+            raise DataError(f"{path}: expected columns text, label_... and score_...; found {', '.join(names[:20])}.")
         number = 0
         for batch in file.iter_batches(10_000):
             for row in batch.to_pylist():
                 number += 1
-                for key in ("labels", "scores"):
-                    row[key] = json.loads(row[key]) if isinstance(row.get(key), str) else row.get(key)
+                row["labels"] = {name: row[f"label_{name}"] for name in columns}
+                row["scores"] = {
+                    name: {label: row[column] for label, column in found.items()} for name, found in columns.items()
+                }
                 yield from _sentences(row, f"{path}, row {number}")
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path}: expected a Parquet table of scored rows; found {error}. Write it again.") from None
+
+
+def _score_columns(names: list[str]) -> dict[str, dict[str, str]]:
+    """Find, per dimension, the column of each label's score; of two dimensions that fit, the longer name is meant."""
+    found: dict[str, dict[str, str]] = {n.removeprefix("label_"): {} for n in names if n.startswith("label_")}
+    for column in names:
+        fitting = [name for name in found if column.startswith(f"score_{name}_")]
+        if fitting:
+            name = max(fitting, key=len)
+            found[name][column.removeprefix(f"score_{name}_")] = column
+    return found

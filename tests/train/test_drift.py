@@ -13,6 +13,9 @@ import pytest
 from newslean.articles import Article
 from newslean.errors import DataError, ModelError
 from newslean.output import article_to_dict
+from newslean.scoring.job import Job
+from newslean.scoring.run import score_dump
+from newslean.scoring.scorer import ScorerSettings
 from newslean.tagger import Tagger
 from train import __main__ as program
 from train.drift import measure_drift
@@ -105,7 +108,7 @@ def test_labels_are_a_reference(results: Any, tagger: Tagger, trained: SimpleNam
     assert report["words"]["reference"] > 0  # the name of a town stands in one article only
 
 
-def test_every_form_of_scores_is_read_alike(results: Any, tagger: Tagger, tmp_path: Path):
+def test_every_form_of_scores_is_read_alike(results: Any, tagger: Tagger, trained: SimpleNamespace, tmp_path: Path):
     path = results("old", USUAL, articles=4)
     first = read_scored(path, tagger, seed=0)
     articles = json.loads(path.read_text(encoding="utf-8"))
@@ -116,10 +119,17 @@ def test_every_form_of_scores_is_read_alike(results: Any, tagger: Tagger, tmp_pa
     (tmp_path / "raw").mkdir()
     for n, a in enumerate(articles):
         (tmp_path / "raw" / f"{n}.txt").write_text(" ".join(s["text"] for s in a["sentences"]), encoding="utf-8")
-    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    table = [{**row, "labels": json.dumps(row["labels"])} for row in rows]
-    pq.write_table(pa.Table.from_pylist(table), tmp_path / "rows.parquet")
-    for name in ("one.json", "lines.jsonl", "rows.jsonl", "rows.parquet", "raw"):
+    for suffix in (".parquet", ".jsonl"):  # as a dump is scored
+        job = Job(
+            inputs=(str(tmp_path / "raw"),),
+            out=tmp_path / f"dump{suffix}",
+            settings=ScorerSettings(str(trained.path), gate=False),
+        )
+        score_dump(job)
+    skipped = {"source": "0", "text": "Rain.", "labels": {"mood": "flat"}, "scores": None, "skipped": True}
+    with (tmp_path / "dump.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(skipped) + "\n")
+    for name in ("one.json", "lines.jsonl", "rows.jsonl", "dump.parquet", "dump.jsonl", "raw"):
         found = read_scored(tmp_path / name, tagger, seed=0)
         assert found.texts == first.texts, name
         assert found.answers == first.answers
