@@ -18,7 +18,8 @@ from newslean import __version__
 from newslean.errors import DataError, NewsleanError, Stopped
 from newslean.output import write_json
 from newslean.report import write_text
-from newslean.scoring.command import TABLES, check_no_dump, dump_options, score
+from newslean.scoring import FORMATS
+from newslean.scoring.command import check_no_dump, dump_options, score
 from newslean.screen import visible
 from newslean.target import check_target, drop_output, open_new, standard_output
 
@@ -74,7 +75,7 @@ def main(context: click.Context, /, articles: tuple[str, ...], **options: Any) -
     """
     general = {name: options.pop(name) for name in ("style", "model", "out", "min_confidence", "color")}
     try:
-        if general["out"] and Path(general["out"]).suffix in TABLES:
+        if general["out"] and Path(general["out"]).suffix in FORMATS:
             code = score(articles, **general, **options, tell=tell)
         else:
             given = [name for name in options if context.get_parameter_source(name) is GIVEN]

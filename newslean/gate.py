@@ -159,7 +159,7 @@ def hash_texts(texts: Sequence[str]) -> Hashed:
     lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
     text_of = np.repeat(np.arange(len(encoded)), lengths + 1)
     starts, ends = _words(data)
-    powers, inverses = _powers(MAX_BYTES if len(data) <= MAX_BYTES else len(data))
+    powers, inverses = _powers(max(MAX_BYTES, len(data)))
     sums = np.concatenate([[np.uint64(0)], np.cumsum(data.astype(np.uint64) * powers[: len(data)], dtype=np.uint64)])
     words = (sums[ends] - sums[starts]) * inverses[starts]
     owners = text_of[starts]

@@ -99,6 +99,11 @@ class Schema:
         return data
 
 
+def is_relevant(labels: Mapping[str, str | list[str]], schema: Schema) -> bool:
+    """Tell whether labels say anything but the neutral ones; a dimension may be missing."""
+    return any(labels[d.name] not in ([], d.neutral) for d in schema.dimensions if d.name in labels)
+
+
 def schema_from_dict(data: Mapping[str, Any], *, where: str) -> Schema:
     """Build a schema from plain data.
 

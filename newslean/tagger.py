@@ -128,9 +128,8 @@ class Tagger:
         if min_confidence is not None:
             if not 0 <= min_confidence <= 1:
                 raise ModelError(f"min_confidence: expected a number from 0 to 1; found {min_confidence}.")
-            names = [d.name for d in manifest.schema.dimensions if not d.multi]
-            calibration = replace(manifest.calibration, min_confidence=dict.fromkeys(names, min_confidence))
-            manifest = replace(manifest, calibration=calibration)
+            limits = {d.name: min_confidence for d in manifest.schema.dimensions if not d.multi}
+            manifest = replace(manifest, calibration=replace(manifest.calibration, min_confidence=limits))
         # Imported here: each kind of model needs a library that the other does not.
         if manifest.kind == "baseline":
             from newslean.baseline import Baseline
@@ -194,14 +193,14 @@ class Tagger:
         for article in articles:
             sentences = split_sentences(article.text)
             title = article.title or title_of(sentences)
-            tagged = self._tag(sentences, title)
-            yield summarise(self.schema, source=article.source, title=title, sentences=tagged)
+            yield summarise(self.schema, source=article.source, title=title, sentences=self._tag(sentences, title))
 
     def _tag(self, sentences: Sequence[Sentence], title: str | None) -> list[TaggedSentence]:
         contexts = self.contexts(sentences, title)
-        content = [n for n, s in enumerate(sentences) if self.reads(s)]
-        found = self.score([sentences[n].text for n in content], [contexts[n] for n in content])
-        scores = dict(zip(content, found, strict=True))
+        read = [n for n, s in enumerate(sentences) if self.reads(s)]
+        scores = dict(
+            zip(read, self.score([sentences[n].text for n in read], [contexts[n] for n in read]), strict=True)
+        )
         return [self.tagged(s, scores.get(n, {})) for n, s in enumerate(sentences)]
 
     def contexts(self, sentences: Sequence[Sentence], title: str | None) -> list[str]:
@@ -211,9 +210,8 @@ class Tagger:
         """
         contexts, before = [], None
         for sentence in sentences:
-            heading = None if sentence.title else title
-            asked = self.reads(sentence)
-            contexts.append(context_of(self.manifest.context, title=heading, before=before) if asked else "")
+            context = context_of(self.manifest.context, title=None if sentence.title else title, before=before)
+            contexts.append(context if self.reads(sentence) else "")
             before = before if sentence.furniture else sentence.text
         return contexts
 
@@ -231,11 +229,9 @@ class Tagger:
         if not texts:
             return []
         arrays = probabilities(self.model.logits(texts, contexts), self.schema, self.manifest.calibration)
-        rows: list[Scores] = [{} for _ in texts]
-        for d in self.schema.dimensions:
-            for row, values in zip(rows, arrays[d.name].tolist(), strict=True):
-                row[d.name] = dict(zip(d.labels, values, strict=True))
-        return rows
+        dimensions = self.schema.dimensions
+        rows = zip(*(arrays[d.name].tolist() for d in dimensions), strict=True)
+        return [{d.name: dict(zip(d.labels, v, strict=True)) for d, v in zip(dimensions, r, strict=True)} for r in rows]
 
     def _furniture_scores(self, scores: Scores) -> Scores:
         plain = {d.name: {label: float(label == d.neutral) for label in d.labels} for d in self.schema.dimensions}
@@ -246,8 +242,9 @@ class Tagger:
         s = sentence
         if s.furniture:
             scores = self._furniture_scores(scores)
-        if not scores:
-            neutral: Labels = {d.name: [] if d.neutral is None else d.neutral for d in self.schema.dimensions}
-            return TaggedSentence(s.text, s.start, s.end, neutral, {}, s.furniture)
-        labels: Labels = {d.name: decide(d, scores[d.name], self.manifest.calibration) for d in self.schema.dimensions}
+        calibration = self.manifest.calibration
+        labels: Labels = {
+            d.name: decide(d, scores[d.name], calibration) if scores else d.neutral or []
+            for d in self.schema.dimensions
+        }
         return TaggedSentence(s.text, s.start, s.end, labels, scores, s.furniture)

@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 
 from newslean.gate import BITS, Gate, article_means, chances, hash_texts, parts_of
 from newslean.manifest import GATE_NUMBERS
-from newslean.schema import Labels, Schema
+from newslean.schema import Schema, is_relevant
 from train.folds import assign_folds
 from train.labels import AUTHORED_SOURCE, Example
 
@@ -87,11 +87,6 @@ class GateFit:
             f"{self.relevant:,} with one it loses {self.lost:.2%} (the collection with the most), {self.stray:.2%} if "
             "they stood in articles about other things; all out of fold"
         )
-
-
-def is_relevant(labels: Labels, schema: Schema) -> bool:
-    """Tell whether a sentence has any label but the neutral ones."""
-    return any(labels[d.name] not in ([], d.neutral) for d in schema.dimensions if d.name in labels)
 
 
 def fit_gate(

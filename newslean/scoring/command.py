@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from newslean.errors import DataError, Stopped
+from newslean.scoring import FORMATS
 
 if TYPE_CHECKING:
+    from newslean.scoring.job import Job
     from newslean.scoring.run import Engine
-
-TABLES = (".parquet", ".jsonl", ".csv")
-"""Ends of --out that make it a dump's result."""
 
 COLUMNS = ("text", "title", "date", "outlet", "id")
 
@@ -68,7 +67,7 @@ def dump_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def check_no_dump(articles: tuple[str, ...], given: Collection[str]) -> None:
     """Refuse dumps, and options for dumps, where no table is asked for."""
-    ends = ", ".join(TABLES)
+    ends = ", ".join(FORMATS)
     if given:
         names = ", ".join("--" + name.replace("_", "-").replace("gate", "gate/--no-gate") for name in given)
         raise DataError(f"{names}: expected --out with a name that ends in {ends}; found none. Give one.")
@@ -88,26 +87,13 @@ def score(
     if style:
         raise DataError(f"--format {style}: expected none with --out {out}, whose end tells the form. Leave it out.")
     try:
-        from newslean.scoring.job import Job
         from newslean.scoring.progress import open_progress
         from newslean.scoring.run import score_dump
     except ImportError as error:
         raise DataError(f"{out}: expected pyarrow and tqdm; {error}. Run pip install 'newslean[dump]'.") from None
-    from newslean.dump import Columns
     from newslean.finetuned import cores
-    from newslean.scoring.pieces import PIECE_ARTICLES
-    from newslean.scoring.scorer import ScorerSettings
 
-    names = ("min_confidence", "gate", "only_relevant", "articles_only")
-    job = Job(
-        inputs=articles,
-        out=Path(os.path.realpath(out) if os.path.islink(out) else out),  # a link stays a link
-        settings=ScorerSettings(model=model, **{name: options[name] for name in names}),
-        columns=Columns(**{name: options[f"{name}_column"] for name in COLUMNS}),
-        input_format=options["input_format"],
-        piece_articles=options["batch_size"] or PIECE_ARTICLES,
-        max_rejects=options["max_rejects"],
-    )
+    job = _job(articles, out=out, model=model, **options)
     engine = _engine(options["engine"], options["address"], options["workers"])
     # Ray tells of lost nodes on standard output, which is for results.
     aside = redirect_stdout(sys.stderr) if engine and sys.stderr else nullcontext()
@@ -134,13 +120,32 @@ def score(
     return 1 if done.rejects else 0
 
 
+def _job(articles: tuple[str, ...], *, out: str, model: str, **options: Any) -> "Job":
+    from newslean.dump import Columns
+    from newslean.scoring.job import Job
+    from newslean.scoring.pieces import PIECE_ARTICLES
+    from newslean.scoring.scorer import ScorerSettings
+
+    names = ("min_confidence", "gate", "only_relevant", "articles_only")
+    return Job(
+        inputs=articles,
+        out=Path(os.path.realpath(out) if os.path.islink(out) else out),  # a link stays a link
+        settings=ScorerSettings(model=model, **{name: options[name] for name in names}),
+        columns=Columns(**{name: options[f"{name}_column"] for name in COLUMNS}),
+        input_format=options["input_format"],
+        piece_articles=options["batch_size"] or PIECE_ARTICLES,
+        max_rejects=options["max_rejects"],
+    )
+
+
 def _engine(name: str, address: str | None, workers: int | None) -> "Engine | None":
     """Choose who scores; None: this machine."""
     if name == "local":
         if address is not None:
             raise DataError(f"--address {address}: expected --engine ray; found --engine local. Give both or neither.")
         return None
-    from newslean.scoring.on_ray import check_ray, score_on_ray
+    from newslean.scoring.on_ray import score_on_ray
+    from newslean.scoring.ray_cluster import check_ray
 
     check_ray(address)
     return partial(score_on_ray, address=address, actors=workers)

@@ -16,8 +16,8 @@ from newslean import __version__
 from newslean.dump import Columns
 from newslean.dump.fingerprints import fingerprints
 from newslean.errors import DataError
+from newslean.scoring import FORMATS
 from newslean.scoring.claim import hash_rows
-from newslean.scoring.merge import FORMATS
 from newslean.scoring.pieces import PIECE_ARTICLES
 from newslean.scoring.scorer import ScorerSettings
 from newslean.scoring.work import Counts

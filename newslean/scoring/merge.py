@@ -19,12 +19,8 @@ from newslean.output import to_json
 from newslean.schema import Dimension, Schema
 from newslean.scoring.tables import DIGITS, article_rows, sentence_rows
 
-FORMATS = (".parquet", ".jsonl", ".csv")
-"""Ends of the names of results."""
-
 ROWS = 20_000
 """Rows that are written at once, and rows of a row group."""
-
 
 ARTICLES = 64
 """Articles that are read at once: with their sentences they may be large."""

@@ -7,8 +7,6 @@ that what a dying node had begun is done anew elsewhere.
 """
 
 import logging
-import os
-import socket
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
@@ -17,10 +15,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from newslean.errors import DataError, NewsleanError
+from newslean.errors import NewsleanError
 from newslean.scoring.local import Scored
 from newslean.scoring.pieces import Piece
 from newslean.scoring.ray_actors import Feed, RayScorer, model_files, unpack, versions
+from newslean.scoring.ray_cluster import cause, check_ray, connect, lost
 from newslean.scoring.scorer import ScorerSettings
 
 UNDER_WAY = 4
@@ -34,30 +33,6 @@ SHARE = 0.5
 
 PATIENCE = 0.2
 """Seconds between two looks at whether to go on waiting."""
-
-
-def check_ray(address: str | None) -> None:
-    """Say what is missing before anything is done.
-
-    Raises
-    ------
-    DataError
-        If Ray is not installed, or no cluster answers at the address, or not in the way that is needed.
-    """
-    try:
-        import ray.data  # noqa: F401 - an extra
-    except ImportError as error:
-        raise DataError(
-            f"--engine ray: expected Ray Data; found: {str(error).partition(chr(10))[0]}. "
-            "Run pip install 'newslean[dump,ray]' here and on every node."
-        ) from None
-    if address is not None and address.startswith("ray://"):
-        raise DataError(
-            f"--address {address}: expected the address of a cluster that this machine is a node of, such as "
-            "10.0.0.1:6379 or auto; found Ray Client's. Start the run on a node."
-        )
-    if address is not None and address.rpartition(":")[0]:
-        _reach(address)
 
 
 def score_on_ray(
@@ -88,13 +63,13 @@ def score_on_ray(
     own = not ray.is_initialized()
     try:
         if own:
-            _connect(address)
+            connect(address)
         actors = actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
         yield from _Run(settings, actors).score(pieces)
     except ray.exceptions.RayTaskError as error:
-        raise _cause(error) from None
+        raise cause(error) from None
     except (ray.exceptions.RayError, ConnectionError) as error:
-        raise _lost(error) from None
+        raise lost(error) from None
     finally:
         if own:
             ray.shutdown()
@@ -204,52 +179,3 @@ class _Run:
         context.raise_original_map_exception = True
         context.enable_progress_bars = context.print_on_execution_start = False
         return dataset
-
-
-def _reach(address: str) -> None:
-    """Try a cluster's address: Ray would go on trying for minutes."""
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
-    except (OSError, ValueError) as error:
-        raise _no_cluster(address, error) from None
-
-
-def _no_cluster(address: str, error: Exception) -> DataError:
-    told = str(error).strip().partition("\n")[0].rstrip(".")
-    return DataError(
-        f"--address {address}: expected a Ray cluster; found none: {told}. Start one with ray start --head, or give no "
-        "address for one on this machine."
-    )
-
-
-def _connect(address: str | None) -> None:
-    import ray
-
-    from newslean.finetuned import cores
-
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it warns of what Ray Data itself does
-    local: dict[str, Any] = {"num_cpus": cores(), "include_dashboard": False} if address == "local" else {}
-    try:
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **local)
-    except (ValueError, RuntimeError, OSError) as error:  # ConnectionError is one
-        raise _no_cluster(address, error) from None
-
-
-def _cause(error: Any) -> Exception:
-    """Find newslean's own error under Ray's, and wrap any other."""
-    cause = getattr(error, "cause", None)
-    if isinstance(error, NewsleanError):
-        return error
-    if isinstance(cause, NewsleanError):
-        return cause
-    return _lost(cause or error)
-
-
-def _lost(error: BaseException) -> NewsleanError:
-    told = (str(error).strip().splitlines() or [""])[-1]
-    return NewsleanError(
-        f"expected the Ray cluster to go on; {type(error).__name__}: {told}. The same command goes on where it was; "
-        "every node needs newslean[dump,ray]."
-    )

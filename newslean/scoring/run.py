@@ -7,7 +7,8 @@ import json
 import time
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,12 +127,8 @@ def score_dump(
             return done
         work.begin(claim, fingerprints(job.inputs))
         check_free(job, work)
-        steps = read_steps(
-            job.inputs, start=work.start, input_format=job.input_format, columns=job.columns, on_note=on_note
-        )
-        pieces = cut(steps, first=work.counts.articles, articles=job.piece_articles, stop=stop)
-        score = engine or (lambda pieces, settings: score_locally(pieces, settings, workers=workers))
-        _fill(job, work, score(pieces, job.settings), on_progress)
+        pieces = _pieces(job, work, on_note, stop)
+        _fill(job, work, (engine or partial(score_locally, workers=workers))(pieces, job.settings), on_progress)
         if stop():
             again = "The same command, without --overwrite," if overwrite else "The same command"
             raise Stopped(f"stopped after {work.counts.articles:,} articles. {again} goes on from there.")
@@ -139,6 +136,14 @@ def score_dump(
             refuse_empty(job, work)
         write_result(job, work, claim, manifest)
     return work.counts
+
+
+def _pieces(job: Job, work: Work, on_note: Callable[[str], None] | None, stop: Callable[[], bool]) -> Iterator[Piece]:
+    """Read the dump from where the work stands, in pieces."""
+    steps = read_steps(
+        job.inputs, start=work.start, input_format=job.input_format, columns=job.columns, on_note=on_note
+    )
+    return cut(steps, first=work.counts.articles, articles=job.piece_articles, stop=stop)
 
 
 def _fill(job: Job, work: Work, scored: Iterator[Scored], on_progress: Callable[[Progress], None] | None) -> None:
@@ -156,9 +161,8 @@ def _fill(job: Job, work: Work, scored: Iterator[Scored], on_progress: Callable[
                 shard, since = Shard(after=piece.after), now
             counts = work.counts + shard.counts
             if on_progress is not None:
-                new = Counts(*(a - b for a, b in zip(asdict(counts).values(), asdict(before).values(), strict=True)))
                 share = sizes.share(piece.after.file, piece.offset)
-                on_progress(Progress(counts, new, share, first_share, now - began))
+                on_progress(Progress(counts, counts - before, share, first_share, now - began))
             _check_rejects(job, work, shard)
     finally:
         if isinstance(scored, Generator):  # now, not when it is collected: it may have processes to end

@@ -118,10 +118,8 @@ class Scorer:
                 elif key not in found:
                     asked[key] = (sentence.text, context)
             keys.append(row)
-        # The longest first, so that threads end together.
-        order = sorted(asked, key=lambda key: -sum(map(len, asked[key])))
-        scores = self.tagger.score([asked[key][0] for key in order], [asked[key][1] for key in order])
-        found |= dict(zip(order, scores, strict=True))
+        texts, contexts = ([pair[n] for pair in asked.values()] for n in (0, 1))
+        found |= dict(zip(asked, self.tagger.score(texts, contexts), strict=True))
         self._remember(found)
         return [[found[key] if key else {} for key in row] for row in keys]
 

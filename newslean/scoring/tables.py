@@ -14,7 +14,7 @@ import pyarrow as pa
 from newslean.dump import Record
 from newslean.errors import DataError
 from newslean.results import TaggedArticle
-from newslean.schema import Schema
+from newslean.schema import Schema, is_relevant
 
 DIGITS = 6
 """Decimal places of shares, leans and scores: more would only show the noise of the arithmetic."""
@@ -84,11 +84,6 @@ def sentence_fields(schema: Schema) -> list[pa.Field]:
         fields.append(pa.field(f"label_{d.name}", pa.list_(pa.string()) if d.multi else pa.string()))
         fields += [pa.field(f"score_{d.name}_{label}", pa.float32()) for label in d.labels]
     return fields
-
-
-def is_relevant(labels: dict[str, Any], schema: Schema) -> bool:
-    """Tell whether labels say anything but the neutral ones."""
-    return any(labels[d.name] not in ([], d.neutral) for d in schema.dimensions)
 
 
 def to_results(

@@ -11,7 +11,8 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
+from operator import add, sub
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,10 @@ class Counts:
     rejects: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(a + b for a, b in zip(asdict(self).values(), asdict(other).values(), strict=True)))
+        return Counts(*map(add, astuple(self), astuple(other)))
+
+    def __sub__(self, other: "Counts") -> "Counts":
+        return Counts(*map(sub, astuple(self), astuple(other)))
 
 
 @dataclass(slots=True)

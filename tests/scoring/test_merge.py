@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from newslean.errors import DataError
-from newslean.scoring import merge
-from newslean.scoring.merge import FORMATS, articles_in, sentences_in, write_rows
+from newslean.scoring import FORMATS, merge
+from newslean.scoring.merge import articles_in, sentences_in, write_rows
 
 COLUMNS = pa.schema(
     [pa.field("a", pa.int32()), pa.field("text", pa.string()), pa.field("label_topic", pa.list_(pa.string()))]

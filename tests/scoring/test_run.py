@@ -14,9 +14,9 @@ import pytest
 from newslean.articles import Article
 from newslean.dump import Columns, Record, open_dump
 from newslean.errors import DataError, ModelError, Stopped
+from newslean.scoring import FORMATS
 from newslean.scoring.job import Job
 from newslean.scoring.local import score_locally
-from newslean.scoring.merge import FORMATS
 from newslean.scoring.pieces import Piece
 from newslean.scoring.run import Progress, score_dump
 from newslean.scoring.work import Counts
