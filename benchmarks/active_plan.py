@@ -25,7 +25,7 @@ from newslean.manifest import Calibration
 from newslean.schema import Schema
 from newslean.tagger import Logits, probabilities
 from train.calibrate import hard_labels, one_hot
-from train.choose import SHIPPED, Strategy, disagreement, pick, rarity, term_rows, uncertainty, utilities
+from train.choose import SHIPPED, Strategy, pick, reasons_for, term_rows, utilities
 from train.folds import assign_folds
 from train.labels import Example
 from train.metrics import count
@@ -142,13 +142,7 @@ def _choose(world: World, free: NDArray[np.intp], answers: list[Logits], number:
     parts = [{name: values[free] for name, values in found.items()} for found in answers]
     everything = {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
     shares = {name: values.mean(axis=0, dtype=np.float64) for name, values in everything.items()}
-    reasons = {
-        "uncertainty": uncertainty(everything, world.schema),
-        "rarity": rarity(everything, world.schema, shares),
-    }
-    if len(parts) > 1:
-        reasons["disagreement"] = disagreement(parts[0], parts[1], world.schema)
-    utility = utilities(reasons, strategy)
+    utility = utilities(reasons_for(everything, world.schema, shares, parts), strategy)
     picked = pick(utility, world.terms[free], number - len(drawn), strategy=strategy, taken=drawn)
     return free[[*drawn, *picked]].tolist()
 
