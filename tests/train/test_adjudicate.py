@@ -1,5 +1,6 @@
 """The real program over pipes: keys in, a label file out."""
 
+import codecs
 import hashlib
 import io
 import json
@@ -142,6 +143,15 @@ def test_a_reason_is_asked_for_where_the_check_wants_one(file: Path) -> None:
     quick(file, "3\nq")
     assert "reason" not in rows(file)[1]
     assert "A reason is needed here." in quick(file, "\n1\nq", reasons=True)
+
+
+def test_a_byte_order_mark_stays(file: Path) -> None:
+    file.write_bytes(codecs.BOM_UTF8 + json.dumps(ROWS[1] | {"n": 0}).encode() + b"\r\n")
+    quick(file, "3Why.\n")
+    content = file.read_bytes()
+    assert content.startswith(codecs.BOM_UTF8 + b"{")
+    assert content.endswith(b"\r\n")
+    assert json.loads(content)["labels"] == said("closing", "chips")
 
 
 def test_keys_that_mean_nothing(file: Path) -> None:
