@@ -34,10 +34,8 @@ def agree_labels(
         As for `train.labels.read_examples`.
     coders : sequence of str, optional
         Whom to compare; by default all but ``adjudicated``.
-    disputed : int
-        How many disputed sentences to list.
-    hidden : bool
-        Whether texts that their file keeps back are left out.
+    disputed, hidden
+        How many disputed sentences to list; whether texts that their file keeps back are left out.
     seed, replicates : int
         Of the bootstrap intervals.
 

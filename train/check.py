@@ -36,17 +36,14 @@ def check_labels(
     ----------
     paths, schema, texts
         As for `train.labels.read_examples`.
-    folder : str or Path, optional
-        Where the codebook lies.
-    near : bool
-        Whether to look for near-duplicates, about 20 seconds for 50,000 rows.
-    support : int
-        Rows to train on that a label should have.
+    folder, support
+        Where the codebook lies; rows to train on that a label should have.
+    near, hidden : bool
+        Whether to look for near-duplicates, about 20 seconds for 50,000 rows; whether texts that their file keeps back
+        are left out of the result.
     errors, params, seed
         How many likely label errors to list per dimension (0 spares the folds that they need); parameters of the
         baseline that judges labels; seed of the folds.
-    hidden : bool
-        Whether texts that their file keeps back are left out of the result.
 
     Returns
     -------
