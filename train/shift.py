@@ -102,7 +102,7 @@ def divergence(first: Floats, second: Floats, *, axis: int = -1) -> Floats:
     """Give the Jensen-Shannon divergence of shares along an axis, in bits: 0..1."""
     middle = (first + second) / 2
     both = rel_entr(first, middle) + rel_entr(second, middle)
-    return np.clip(both.sum(axis=axis) / (2 * np.log(2)), 0, 1)
+    return np.asarray(np.clip(both.sum(axis=axis) / (2 * np.log(2)), 0, 1))
 
 
 def _resample(part: Counts, seed: int, replicates: int) -> Floats:
