@@ -233,6 +233,20 @@ def test_keys_of_a_terminal(file: Path) -> None:
     assert rows(file)[2] == ROWS[2]
 
 
+def test_an_interrupt_while_something_is_shown_keeps_what_was_settled(file: Path) -> None:
+    work = Adjudication(file, read_schema(file.parent.parent / "schema.toml"))
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if line.startswith("\n[2 of 3]"):
+            raise KeyboardInterrupt
+
+    Dialogue(work, Keys(io.StringIO("3Why.\n")), hidden=True, reasons=False, say=say).run()
+    assert lines[-1] == "\n1 settled and written, 2 open."
+    assert rows(file)[1]["reason"] == "Why."
+
+
 def test_a_file_that_another_program_changed_is_left_alone(file: Path) -> None:
     work = Adjudication(file, read_schema(file.parent.parent / "schema.toml"))
     file.write_bytes(file.read_bytes() + b"\n")
