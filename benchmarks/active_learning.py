@@ -8,6 +8,7 @@ import json
 import shlex
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,24 +36,10 @@ def measure(
         If there are too few labelled sentences for the plan.
     """
     # Imported here: they bring scikit-learn, and --help needs none.
-    from dataclasses import asdict
-
     from active_plan import RANDOM_SHARES, STRATEGIES, make_world, simulate
 
-    from newslean.schema import read_schema
-    from train.labels import read_examples
-    from train.options import label_paths
-
     machine, began = describe_machine(), time.monotonic()
-    schema = read_schema(label_paths(labels, None)[1])
-    files = read_examples(labels, schema, texts=texts)
-    whole = [e for e in files.examples if all(name in e.labels for name in schema.names) and not e.furniture]
-    whole = [e for e in whole if not natural or e.sample != "picked"]
-    if len(whole) < 2 * plan.end:
-        raise DataError(
-            f"{labels[0]}: expected at least {2 * plan.end:,} labelled sentences to simulate with; "
-            f"found {len(whole):,}. Give --texts, or a smaller --end."
-        )
+    schema, whole, hashes = _read(labels, texts, plan, natural=natural)
     embeddings = None
     if learner != "baseline":
         from active_embed import embed
@@ -75,10 +62,30 @@ def measure(
         "seeds": [*seeds],
         "plan": asdict(plan),
         "strategies": {name: asdict(s) if s else None for name, s in STRATEGIES.items()},
-        "labels": {"sentences": len(whole), "articles": len({e.group for e in whole}), "files": files.hashes},
+        "labels": {"sentences": len(whole), "articles": len({e.group for e in whole}), "files": hashes},
         "curves": curves,
         "saved": {name: saved(curves["random"], curves[name]) for name in STRATEGIES if name != "random"},
     }
+
+
+def _read(
+    labels: tuple[Path, ...], texts: tuple[Path, ...], plan: Any, *, natural: bool
+) -> tuple[Any, list[Any], dict[str, str]]:
+    """Give the label set, the sentences that have all labels, and the hashes of the files."""
+    from newslean.schema import read_schema
+    from train.labels import read_examples
+    from train.options import label_paths
+
+    schema = read_schema(label_paths(labels, None)[1])
+    files = read_examples(labels, schema, texts=texts)
+    whole = [e for e in files.examples if all(name in e.labels for name in schema.names) and not e.furniture]
+    whole = [e for e in whole if not natural or e.sample != "picked"]
+    if len(whole) < 2 * plan.end:
+        raise DataError(
+            f"{labels[0]}: expected at least {2 * plan.end:,} labelled sentences to simulate with; "
+            f"found {len(whole):,}. Give --texts, or a smaller --end."
+        )
+    return schema, whole, files.hashes
 
 
 def saved(random: list[list[tuple[int, float]]], other: list[list[tuple[int, float]]]) -> list[dict[str, Any]]:
@@ -109,7 +116,8 @@ def saved(random: list[list[tuple[int, float]]], other: list[list[tuple[int, flo
                 short += 1
                 shares.append(0.0)
                 continue
-            needed = float(np.interp(base[place], *_rising(found, counts)))
+            scores, first = np.unique(found, return_index=True)  # interpolation needs scores that rise
+            needed = float(np.interp(base[place], scores, counts[first]))
             shares.append(1 - needed / counts[place])
         gains = [b - a for a, b in pairs]
         result.append(
@@ -125,14 +133,6 @@ def saved(random: list[list[tuple[int, float]]], other: list[list[tuple[int, flo
             }
         )
     return result
-
-
-def _rising(scores: Any, counts: Any) -> tuple[Any, Any]:
-    """Keep the first count of each score, since interpolation needs scores that rise."""
-    import numpy as np
-
-    values, first = np.unique(scores, return_index=True)
-    return values, counts[first]
 
 
 def _interval(values: list[float]) -> list[float]:

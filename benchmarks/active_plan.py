@@ -25,7 +25,7 @@ from newslean.manifest import Calibration
 from newslean.schema import Schema
 from newslean.tagger import Logits, probabilities
 from train.calibrate import hard_labels, one_hot
-from train.choose import SHIPPED, Strategy, disagreement, pick, rarity, term_rows, uncertainty, utilities
+from train.choose import SHIPPED, Strategy, pick, reasons_for, term_rows, utilities
 from train.folds import assign_folds
 from train.labels import Example
 from train.metrics import count
@@ -142,13 +142,7 @@ def _choose(world: World, free: NDArray[np.intp], answers: list[Logits], number:
     parts = [{name: values[free] for name, values in found.items()} for found in answers]
     everything = {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]}
     shares = {name: values.mean(axis=0, dtype=np.float64) for name, values in everything.items()}
-    reasons = {
-        "uncertainty": uncertainty(everything, world.schema),
-        "rarity": rarity(everything, world.schema, shares),
-    }
-    if len(parts) > 1:
-        reasons["disagreement"] = disagreement(parts[0], parts[1], world.schema)
-    utility = utilities(reasons, strategy)
+    utility = utilities(reasons_for(everything, world.schema, shares, parts), strategy)
     picked = pick(utility, world.terms[free], number - len(drawn), strategy=strategy, taken=drawn)
     return free[[*drawn, *picked]].tolist()
 
@@ -165,25 +159,25 @@ def _fit(world: World, labelled: list[int], view: int) -> tuple[Logits, Logits]:
         gold = one_hot(d, [world.pool[n].labels[d.name] for n in labelled])
         for found, features in zip(logits, (pool, test), strict=True):
             found[d.name] = np.full((features.shape[0], len(d.labels)), -10.0, np.float32)
-        targets = gold.T if d.multi else [gold.argmax(1)]
-        for k, target in enumerate(targets):
-            if len(np.unique(target)) < 2:
+        for k, target in enumerate(gold.T if d.multi else [gold.argmax(1)]):
+            classes, values = _decision(train, target, (pool, test))
+            for found, part in zip(logits, values, strict=True):
                 if not d.multi:
-                    for found in logits:
-                        found[d.name][:, target[0]] = 10.0
-                continue
-            model = LogisticRegression(C=1.34, class_weight="balanced", max_iter=200, tol=1e-3)
-            model.fit(train, target)
-            for found, features in zip(logits, (pool, test), strict=True):
-                values = model.decision_function(features)
-                if d.multi:
-                    found[d.name][:, k] = values
-                elif values.ndim == 1:
-                    found[d.name][:, model.classes_] = np.stack([-values / 2, values / 2], axis=1)
-                else:
-                    found[d.name][:, model.classes_] = values
+                    found[d.name][:, classes] = part
+                elif len(classes) > 1:
+                    found[d.name][:, k] = part[:, 1] - part[:, 0]
     plain = Calibration(temperature=dict.fromkeys(world.schema.names, 1.0))
     return probabilities(logits[0], world.schema, plain), probabilities(logits[1], world.schema, plain)
+
+
+def _decision(train: Any, target: NDArray[Any], parts: Sequence[Any]) -> tuple[NDArray[Any], list[NDArray[Any]]]:
+    """Fit one model; give its classes, and the logits of each part, shape (sentences, classes)."""
+    classes = np.unique(target)
+    if len(classes) < 2:
+        return classes, [np.full((part.shape[0], 1), 10.0) for part in parts]
+    model = LogisticRegression(C=1.34, class_weight="balanced", max_iter=200, tol=1e-3).fit(train, target)
+    values = [model.decision_function(part) for part in parts]
+    return classes, [np.stack([-v / 2, v / 2], axis=1) if v.ndim == 1 else v for v in values]
 
 
 def _score(world: World, answers: list[Logits]) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -111,9 +112,4 @@ def fit_transformers(
 
 def mix(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     """Average the probabilities of two models."""
-    return {target: (_softmax(first[target]) + _softmax(second[target])) / 2 for target in first}
-
-
-def _softmax(logits: Any) -> Any:
-    exponent = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponent / exponent.sum(axis=1, keepdims=True)
+    return {target: (softmax(first[target], axis=1) + softmax(second[target], axis=1)) / 2 for target in first}

@@ -92,15 +92,14 @@ class Adjudication:
             Why, on one line; put behind the row's reason, if it has one of an earlier decision.
         """
         old = self._lines[case.line]
-        mark = b"\xef\xbb\xbf" if old.startswith(b"\xef\xbb\xbf") else b""
-        row: dict[str, Any] = json.loads(old[len(mark) :])
+        row: dict[str, Any] = json.loads(old)  # of bytes it minds a byte order mark
         decided = in_order(decided, self.schema)
         row["labels"] = row["labels"] | decided
         row["coders"] = row["coders"] | {ADJUDICATED: row["coders"].get(ADJUDICATED, {}) | decided}
         earlier = row.get("reason", "").strip()
         if reason or earlier:
             row["reason"] = " ".join(part for part in (earlier, reason) if part)
-        self._write(case.line, mark + written_like(row, old))
+        self._write(case.line, written_like(row, old))
         return old
 
     def restore(self, case: Case, line: bytes) -> None:

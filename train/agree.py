@@ -12,8 +12,8 @@ from newslean.errors import DataError
 from newslean.schema import Schema
 from newslean.screen import columns_of, visible
 from train.agreement import ADJUDICATED, agreement
-from train.disputes import find_disputes
-from train.labels import LabelFiles, read_examples
+from train.disputes import find_disputes, is_compared
+from train.labels import LabelFiles, by_source, read_examples
 
 FEW_GROUPS = 20
 """Under this many articles a bootstrap over articles gives intervals that are too narrow."""
@@ -23,16 +23,9 @@ MAX_TABLES = 3
 
 
 def agree_labels(
-    paths: Sequence[str | Path],
-    schema: Schema,
-    *,
-    texts: Sequence[str | Path] = (),
-    coders: Sequence[str] | None = None,
-    disputed: int = 10,
-    hidden: bool = True,
-    seed: int,
-    replicates: int = 1000,
-) -> dict[str, Any]:
+    paths: Sequence[str | Path], schema: Schema, *, texts: Sequence[str | Path] = (),
+    coders: Sequence[str] | None = None, disputed: int = 10, hidden: bool = True, seed: int, replicates: int = 1000,
+) -> dict[str, Any]:  # fmt: skip
     """Measure agreement per source of the rows, and list disputed sentences.
 
     Parameters
@@ -41,10 +34,8 @@ def agree_labels(
         As for `train.labels.read_examples`.
     coders : sequence of str, optional
         Whom to compare; by default all but ``adjudicated``.
-    disputed : int
-        How many disputed sentences to list.
-    hidden : bool
-        Whether texts that their file keeps back are left out.
+    disputed, hidden
+        How many disputed sentences to list; whether texts that their file keeps back are left out.
     seed, replicates : int
         Of the bootstrap intervals.
 
@@ -67,12 +58,9 @@ def agree_labels(
             f"--coder {unknown[0]}: expected a coder of these rows ({', '.join(sorted(known)) or 'they have none'}); "
             f"found {unknown[0]!r}."
         )
-    by_source: dict[str, list[Any]] = {}
-    for example in files.examples:
-        by_source.setdefault(example.source, []).append(example)
     measured = {}
-    for source, examples in by_source.items():
-        chosen = [{c: v for c, v in e.coders.items() if _counts(c, coders)} for e in examples]
+    for source, examples in by_source(files.examples).items():
+        chosen = [{c: v for c, v in e.coders.items() if is_compared(c, coders)} for e in examples]
         if any(len(row) > 1 for row in chosen):
             names = sorted({coder for row in chosen for coder in row})
             groups = [e.group for e in examples]
@@ -86,10 +74,6 @@ def agree_labels(
     }
 
 
-def _counts(coder: str, coders: Sequence[str] | None) -> bool:
-    return coder in coders if coders is not None else coder != ADJUDICATED
-
-
 def _disputes(
     files: LabelFiles, schema: Schema, coders: Sequence[str] | None, number: int, *, hidden: bool
 ) -> dict[str, Any]:
@@ -97,21 +81,19 @@ def _disputes(
     settled = sum(len(d.settled) == len(d.said) for d in found)
     first = []
     for d in found[:number]:
-        e = files.examples[d.row]
-        text = None if hidden and d.row in files.hashed else e.text
-        place = {"place": files.places[d.row], "doc": e.doc, "n": e.n, "source": e.source}
+        place = files.place(d.row) | {"source": files.examples[d.row].source}
+        text = files.text(d.row, hidden=hidden)
         first.append({**place, "text": text, "said": d.said, "settled": d.settled, "score": d.score})
     return {"open": len(found) - settled, "settled": settled, "first": first}
 
 
 def render_agree(result: dict[str, Any]) -> str:
     """Give the result of `agree_labels` as lines for a person."""
-    lines = [f"files {len(result['files'])}, rows {result['rows']:,}, skipped {result['skipped']:,} (text not at hand)"]
+    lines = [shown_files(result)]
     disputes = result["disputes"]
     lines.append(f"disputed sentences: {disputes['open']:,} open, {disputes['settled']:,} settled")
     for row in disputes["first"]:
-        lines += ["", f"{visible(row['place'])} ({visible(row['doc'])} {row['n']})"]
-        lines.append(f"  {visible(row['text']) if row['text'] is not None else '(text kept back by its file)'}")
+        lines += ["", shown_place(row), f"  {shown_text(row)}"]
         for name, said in row["said"].items():
             end = f"; {ADJUDICATED} {shown_labels(row['settled'][name])}" if name in row["settled"] else ""
             given = ", ".join(f"{visible(coder)} {shown_labels(value)}" for coder, value in said.items())
@@ -126,6 +108,21 @@ def render_agree(result: dict[str, Any]) -> str:
 def shown_labels(value: str | list[str]) -> str:
     """Give the labels of one dimension as a person reads them."""
     return value if isinstance(value, str) else "+".join(value) or "(no label)"
+
+
+def shown_files(result: dict[str, Any]) -> str:
+    """Say how much was read."""
+    return f"files {len(result['files'])}, rows {result['rows']:,}, skipped {result['skipped']:,} (text not at hand)"
+
+
+def shown_place(row: dict[str, Any]) -> str:
+    """Say where a sentence stands."""
+    return f"{visible(row['place'])} ({visible(row['doc'])} {row['n']})"
+
+
+def shown_text(row: dict[str, Any]) -> str:
+    """Give a sentence's text, or say that its file keeps it back."""
+    return visible(row["text"]) if row["text"] is not None else "(text kept back by its file)"
 
 
 def _render_agreement(source: str, found: dict[str, Any]) -> list[str]:

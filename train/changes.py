@@ -3,13 +3,14 @@
 Knows the schema and the row format; knows no file.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from newslean.errors import DataError
 from newslean.schema import Schema, schema_from_dict
 from train.agreement import ADJUDICATED
+from train.disputes import differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +209,3 @@ def _settle(before: Mapping[str, Any], row: dict[str, Any], name: str) -> None:
         }
     elif differ(said) and not differ(left):
         row["labels"] = labels | {name: left[0]}
-
-
-def differ(values: Sequence[Any]) -> bool:
-    """Say whether coders gave different labels; the order in a list is no difference."""
-    plain = [sorted(value) if isinstance(value, list) else value for value in values]
-    return any(value != plain[0] for value in plain)

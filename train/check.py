@@ -13,8 +13,8 @@ from typing import Any
 from newslean.schema import Labels, Schema
 from train.agreement import ADJUDICATED
 from train.codebook import CODEBOOK, codebook_drift
-from train.disputes import disputed
-from train.labels import WHOLE_SOURCES, Example, LabelFiles, read_examples
+from train.disputes import differ, disputed, is_compared, said_of
+from train.labels import WHOLE_SOURCES, Example, LabelFiles, by_source, read_examples
 from train.params import BaselineParams
 from train.rows import Faults
 
@@ -26,38 +26,24 @@ SUPPORT = 30
 
 
 def check_labels(
-    paths: Sequence[str | Path],
-    schema: Schema,
-    *,
-    texts: Sequence[str | Path] = (),
-    folder: str | Path | None = None,
-    near: bool = True,
-    support: int = SUPPORT,
-    errors: int = 0,
-    params: BaselineParams | None = None,
-    hidden: bool = True,
-    seed: int = 0,
-) -> dict[str, Any]:
+    paths: Sequence[str | Path], schema: Schema, *, texts: Sequence[str | Path] = (), folder: str | Path | None = None,
+    near: bool = True, support: int = SUPPORT, errors: int = 0, params: BaselineParams | None = None,
+    hidden: bool = True, seed: int = 0,
+) -> dict[str, Any]:  # fmt: skip
     """Count labels and find what is doubtful.
 
     Parameters
     ----------
     paths, schema, texts
         As for `train.labels.read_examples`.
-    folder : str or Path, optional
-        Where the codebook lies.
-    near : bool
-        Whether to look for near-duplicates, about 20 seconds for 50,000 rows.
-    support : int
-        Rows to train on that a label should have.
-    errors : int
-        How many likely label errors to list per dimension; 0 spares the folds that they need.
-    params : BaselineParams, optional
-        Of the baseline that judges labels.
-    hidden : bool
-        Whether texts that their file keeps back are left out of the result.
-    seed : int
-        Of the folds.
+    folder, support
+        Where the codebook lies; rows to train on that a label should have.
+    near, hidden : bool
+        Whether to look for near-duplicates, about 20 seconds for 50,000 rows; whether texts that their file keeps back
+        are left out of the result.
+    errors, params, seed
+        How many likely label errors to list per dimension (0 spares the folds that they need); parameters of the
+        baseline that judges labels; seed of the folds.
 
     Returns
     -------
@@ -74,19 +60,12 @@ def check_labels(
         that do not follow from its coders'.
     """
     files = read_examples(paths, schema, texts=texts)
-    faults = Faults()
-    for example, place in zip(files.examples, files.places, strict=True):
-        for fault in coder_faults(example, schema) if example.source in WHOLE_SOURCES else ():
-            faults.add(place, fault)
-    faults.throw()
-    by_source: dict[str, list[Example]] = {}
-    for example in files.examples:
-        by_source.setdefault(example.source, []).append(example)
+    _refuse_coder_faults(files, schema)
     result = {
         "files": files.hashes,
         "rows": len(files.examples),
         "skipped": files.skipped,
-        "sources": {source: _counts(examples, schema) for source, examples in by_source.items()},
+        "sources": {source: _counts(part, schema) for source, part in by_source(files.examples).items()},
         "codebook": codebook_drift(schema, Path(folder, CODEBOOK)) if folder is not None else None,
         "support": _support(files.examples, schema, support),
         "repeats": _repeats(files),
@@ -98,6 +77,14 @@ def check_labels(
     return result
 
 
+def _refuse_coder_faults(files: LabelFiles, schema: Schema) -> None:
+    faults = Faults()
+    for example, place in zip(files.examples, files.places, strict=True):
+        for fault in coder_faults(example, schema) if example.source in WHOLE_SOURCES else ():
+            faults.add(place, fault)
+    faults.throw()
+
+
 def coder_faults(example: Example, schema: Schema) -> list[str]:
     """Say where a row's labels do not follow from its coders.
 
@@ -106,23 +93,19 @@ def coder_faults(example: Example, schema: Schema) -> list[str]:
     faults = []
     settled = example.coders.get(ADJUDICATED, {})
     for name in schema.names:
-        given = {coder: labels[name] for coder, labels in _independent(example).items() if name in labels}
+        given = said_of(example, name)
         found = example.labels.get(name)
-        disputed = any(value != next(iter(given.values())) for value in given.values())
+        in_dispute = differ([*given.values()])
         said = ", ".join(f"{coder} {value!r}" for coder, value in given.items())
-        if disputed and name not in settled and name in example.labels:
+        if in_dispute and name not in settled and name in example.labels:
             faults.append(f"{name}: expected a coder {ADJUDICATED!r} to settle a dispute; found {said}")
-        elif disputed and name in settled and not example.reason.strip():
+        elif in_dispute and name in settled and not example.reason.strip():
             faults.append(f"{name}: expected a reason for the adjudication; found none")
         if name in settled and found != settled[name]:
             faults.append(f"{name}: expected the adjudicated {settled[name]!r} in labels; found {found!r}")
-        elif given and not disputed and name not in settled and found != next(iter(given.values())):
+        elif given and not in_dispute and name not in settled and found != next(iter(given.values())):
             faults.append(f"{name}: expected labels as coded ({said}); found {found!r}")
     return faults
-
-
-def _independent(example: Example) -> dict[str, Any]:
-    return {coder: labels for coder, labels in example.coders.items() if coder != ADJUDICATED}
 
 
 def _counts(examples: list[Example], schema: Schema) -> dict[str, Any]:
@@ -142,7 +125,7 @@ def _counts(examples: list[Example], schema: Schema) -> dict[str, Any]:
         "titles": sum(e.title for e in examples),
         "furniture": sum(e.furniture for e in examples),
         "splits": dict(Counter(e.split for e in examples if e.split)),
-        "coded_twice": sum(len(_independent(e)) > 1 for e in examples),
+        "coded_twice": sum(sum(map(is_compared, e.coders)) > 1 for e in examples),
         "disputed": sum(map(bool, said)),
         "open": sum(not {*found} <= {*e.coders.get(ADJUDICATED, {})} for e, found in zip(examples, said, strict=True)),
         "adjudicated": sum(ADJUDICATED in e.coders for e in examples),
@@ -167,10 +150,6 @@ def _set_aside(example: Example) -> bool:
     return example.split not in ("", "train")
 
 
-def _place(files: LabelFiles, n: int) -> dict[str, Any]:
-    return {"place": files.places[n], "doc": files.examples[n].doc, "n": files.examples[n].n}
-
-
 def _repeats(files: LabelFiles) -> dict[str, Any]:
     """Find texts that stand in several articles: with other labels they are noise, in other splits a leak."""
     by_text: dict[str, list[int]] = {}
@@ -180,7 +159,7 @@ def _repeats(files: LabelFiles) -> dict[str, Any]:
     same = [_agree([files.examples[n].labels for n in rows]) for rows in repeats]
     # Those with different labels first: they need a person's eye.
     order = sorted(range(len(repeats)), key=lambda i: same[i])
-    first = [{"same": same[i], "rows": [_place(files, n) for n in repeats[i]]} for i in order[:MAX_SHOWN]]
+    first = [{"same": same[i], "rows": [files.place(n) for n in repeats[i]]} for i in order[:MAX_SHOWN]]
     return {"same": sum(same), "different": len(same) - sum(same), "first": first}
 
 
@@ -207,7 +186,7 @@ def _near(files: LabelFiles) -> dict[str, Any]:
         same = _agree([e.labels for e in examples])
         different += not same
         set_aside += len({_set_aside(e) for e in examples}) > 1
-        pair = [_place(files, rows[one][0]), _place(files, rows[other][0])]
+        pair = [files.place(rows[one][0]), files.place(rows[other][0])]
         found.append({"same": same, "similarity": round(similarity, 3), "rows": pair})
     first = sorted(found, key=lambda pair: (pair["same"], -pair["similarity"]))[:MAX_SHOWN]
     counts = {"pairs": len(found), "different": different, "set_aside": set_aside, "first": first}
@@ -223,8 +202,8 @@ def _errors(
     result = {}
     for name, found in find_label_errors(files.examples, schema, params, seed=seed).items():
         first = [
-            _place(files, n)
-            | {"text": None if hidden and n in files.hashed else files.examples[n].text}
+            files.place(n)
+            | {"text": files.text(n, hidden=hidden)}
             | {key: error[key] for key in ("given", "suggested")}
             | {"score": round(error["score"], 4)}
             for error in found[:number]

@@ -6,12 +6,12 @@ Knows the result of `train.check.check_labels`; finds nothing itself.
 from typing import Any
 
 from newslean.screen import visible
-from train.agree import shown_labels
+from train.agree import shown_files, shown_labels, shown_place, shown_text
 
 
 def render_check(result: dict[str, Any]) -> str:
     """Give the result of `check_labels` as lines for a person."""
-    lines = [f"files {len(result['files'])}, rows {result['rows']:,}, skipped {result['skipped']:,} (text not at hand)"]
+    lines = [shown_files(result)]
     for source, counts in result["sources"].items():
         lines += ["", *_render_counts(visible(source), counts)]
     if any(counts["coded_twice"] for counts in result["sources"].values()):
@@ -71,7 +71,7 @@ def _render_repeats(repeats: dict[str, Any]) -> list[str]:
         f"Texts in several articles: {repeats['same']:,} with the same labels, {repeats['different']:,} with others"
     ]
     for repeat in repeats["first"]:
-        rows = "; ".join(_shown_place(row) for row in repeat["rows"])
+        rows = "; ".join(shown_place(row) for row in repeat["rows"])
         lines.append(f"  {'same' if repeat['same'] else 'different'}: {rows}")
     return lines
 
@@ -85,7 +85,7 @@ def _render_near(near: dict[str, Any]) -> list[str]:
     if near["pairs"]:
         lines.append("  They leak between folds unless their articles share a `group`.")
     for pair in near["first"]:
-        rows = "; ".join(_shown_place(row) for row in pair["rows"])
+        rows = "; ".join(shown_place(row) for row in pair["rows"])
         lines.append(f"  {'same' if pair['same'] else 'different'} {pair['similarity']:.0%}: {rows}")
     return lines
 
@@ -94,10 +94,6 @@ def _render_errors(name: str, found: dict[str, Any]) -> list[str]:
     lines = [f"Likely label errors in {name}: {found['found']:,}; the score is the probability of what is given"]
     for row in found["first"]:
         given, better = shown_labels(row["given"]), shown_labels(row["suggested"])
-        lines.append(f"  {row['score']:.3f} {_shown_place(row)}: given {given}, suggested {better}")
-        lines.append(f"        {visible(row['text']) if row['text'] is not None else '(text kept back by its file)'}")
+        lines.append(f"  {row['score']:.3f} {shown_place(row)}: given {given}, suggested {better}")
+        lines.append(f"        {shown_text(row)}")
     return lines
-
-
-def _shown_place(row: dict[str, Any]) -> str:
-    return f"{visible(row['place'])} ({visible(row['doc'])} {row['n']})"

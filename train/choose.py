@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 
 from newslean.schema import Schema
 from newslean.tagger import Logits
+from train.shift import divergence
 
 Floats = NDArray[np.float64]
 
@@ -71,9 +72,9 @@ def disagreement(first: Logits, second: Logits, schema: Schema) -> Floats:
         a, b = first[d.name].astype(np.float64), second[d.name].astype(np.float64)
         if d.multi:
             a, b = np.stack([a, 1 - a]), np.stack([b, 1 - b])
-            parts.append(_divergence(a, b, axis=0).max(axis=1))
+            parts.append(divergence(a, b, axis=0).max(axis=1))
         else:
-            parts.append(_divergence(a, b, axis=1))
+            parts.append(divergence(a, b, axis=1))
     return np.asarray(np.mean(parts, axis=0))
 
 
@@ -95,6 +96,24 @@ def rarity(probabilities: Logits, schema: Schema, shares: Mapping[str, Floats]) 
         surprise = -np.log2(np.clip(shares[d.name], 1e-4, 1))
         parts.append(probabilities[d.name].astype(np.float64) @ surprise / max(float(surprise.max()), 1e-9))
     return np.asarray(np.mean(parts, axis=0))
+
+
+def reasons_for(
+    found: Logits, schema: Schema, shares: Mapping[str, Floats], parts: Sequence[Logits]
+) -> dict[str, Floats]:
+    """Give all that speaks for each sentence, by the names of `Strategy`'s weights.
+
+    Parameters
+    ----------
+    found : dict
+        Probabilities of the whole model.
+    shares : mapping
+        As for `rarity`.
+    parts : sequence of dict
+        Probabilities of the two models that it is made of; of fewer there is no disagreement.
+    """
+    reasons = {"uncertainty": uncertainty(found, schema), "rarity": rarity(found, schema, shares)}
+    return reasons | ({"disagreement": disagreement(parts[0], parts[1], schema)} if len(parts) > 1 else {})
 
 
 def utilities(reasons: Mapping[str, Floats], strategy: Strategy) -> Floats:
@@ -162,13 +181,3 @@ def _likeness(terms: csr_matrix, n: int) -> Floats:
 
 def _ranks(values: Floats) -> Floats:
     return np.asarray((rankdata(values) - 0.5) / max(len(values), 1), dtype=np.float64)
-
-
-def _divergence(first: Floats, second: Floats, *, axis: int) -> Floats:
-    middle = (first + second) / 2
-
-    def toward_middle(values: Floats) -> Floats:
-        ratio = np.divide(values, middle, out=np.ones_like(values), where=(values > 0) & (middle > 0))
-        return np.asarray((values * np.log2(ratio)).sum(axis=axis))
-
-    return np.clip((toward_middle(first) + toward_middle(second)) / 2, 0, 1)

@@ -43,17 +43,9 @@ def common_schema(labels: Schema, models: Mapping[str, Schema]) -> tuple[Schema,
             why += [f"{', '.join(other)} knows it as another kind than {d.kind}"] if other else []
             notes.append(f"{d.name}: left out; {' and '.join(why)}.")
             continue
-        extra: dict[str, None] = {}
-        for name, schema in models.items():
-            known = schema[d.name].labels
-            if missing := [label for label in d.labels if label not in known]:
-                notes.append(f"{d.name}: {name} does not know {', '.join(missing)}: counted as never predicted.")
-            if more := [label for label in known if label not in d.labels]:
-                notes.append(
-                    f"{d.name}: {name} knows {', '.join(more)}, which the label set has not: wrong wherever predicted."
-                )
-                extra |= dict.fromkeys(more)
-        kept.append(replace(d, labels=(*d.labels, *extra)) if extra else d)
+        notes += _label_notes(d, models)
+        known = [label for schema in models.values() for label in schema[d.name].labels]
+        kept.append(replace(d, labels=tuple(dict.fromkeys([*d.labels, *known]))))
     for name, schema in models.items():
         if unlabelled := [found for found in schema.names if found not in labels.names]:
             notes.append(f"{', '.join(unlabelled)}: left out; {name} knows it, the label set has not.")
@@ -63,6 +55,20 @@ def common_schema(labels: Schema, models: Mapping[str, Schema]) -> tuple[Schema,
             "found none. Score with a model that was trained on this label set."
         )
     return Schema(tuple(kept), labels.sides), notes
+
+
+def _label_notes(d: Dimension, models: Mapping[str, Schema]) -> list[str]:
+    """Say which labels of a dimension only one side knows."""
+    notes = []
+    for name, schema in models.items():
+        known = schema[d.name].labels
+        if missing := [label for label in d.labels if label not in known]:
+            notes.append(f"{d.name}: {name} does not know {', '.join(missing)}: counted as never predicted.")
+        if more := [label for label in known if label not in d.labels]:
+            notes.append(
+                f"{d.name}: {name} knows {', '.join(more)}, which the label set has not: wrong wherever predicted."
+            )
+    return notes
 
 
 def fit_predictions(found: Predictions, schema: Schema) -> Predictions:

@@ -108,8 +108,11 @@ class Dialogue:
             answer: str | tuple[Labels, str] = UNDO
             if at < len(self.work.cases):
                 case = self.work.cases[at]
-                self._show(case, at)
-                answer = self._ask(case)
+                try:
+                    self._show(case, at)
+                    answer = self._ask(case)
+                except KeyboardInterrupt:  # between two keys: nothing is being written here
+                    answer = QUIT
             if answer == QUIT:
                 break
             if answer == UNDO:

@@ -61,16 +61,24 @@ def find_disputes(examples: Sequence[Example], schema: Schema, *, coders: Sequen
 
 def disputed(example: Example, schema: Schema, *, coders: Sequence[str] | None = None) -> Said:
     """Give what coders say in each dimension in which they differ."""
-    found = {}
-    for name in schema.names:
-        values = {
-            coder: labels[name]
-            for coder, labels in example.coders.items()
-            if name in labels and (coder != ADJUDICATED if coders is None else coder in coders)
-        }
-        if any(value != next(iter(values.values())) for value in values.values()):
-            found[name] = values
-    return found
+    said = {name: said_of(example, name, coders=coders) for name in schema.names}
+    return {name: values for name, values in said.items() if differ([*values.values()])}
+
+
+def said_of(example: Example, name: str, *, coders: Sequence[str] | None = None) -> dict[str, Any]:
+    """Give what each coder says in one dimension."""
+    return {c: labels[name] for c, labels in example.coders.items() if name in labels and is_compared(c, coders)}
+
+
+def is_compared(coder: str, coders: Sequence[str] | None = None) -> bool:
+    """Say whether a coder is one of those asked for; by default all are but ``adjudicated``."""
+    return coder in coders if coders is not None else coder != ADJUDICATED
+
+
+def differ(values: Sequence[Any]) -> bool:
+    """Say whether coders gave different labels; the order in a list is no difference."""
+    plain = [sorted(value) if isinstance(value, list) else value for value in values]
+    return any(value != plain[0] for value in plain)
 
 
 def distance(d: Dimension, one: Any, other: Any) -> float:

@@ -14,7 +14,7 @@ from train.drift_reference import Errors, Floats, confidence_of, errors_of, is_m
 from train.metrics import BINS, indicator
 from train.prevalence import adjusted_count, corrected_shares, expectation_maximisation, unmix
 from train.scored import Scored, read_scored
-from train.shift import Counts, compare, count_in_bins, decile_edges, mean_difference
+from train.shift import Counts, compare, count_in_bins, decile_edges, mean_difference, sums_by_article
 from train.words import strangeness
 
 Report = dict[str, Any]
@@ -170,29 +170,24 @@ def _prevalence(
     if errors is None:
         return result
     values = new.scores[d.name].astype(float)
+    rows = np.random.default_rng(seed).permutation(len(values))[:MOST_FOR_EM]
     for name, confusion in errors.confusions.items():
         k = d.labels.index(name) if d.multi else 0
-        both = _yes_no(answers[:, k]) if d.multi else answers
-        names, index = np.unique(new.groups, return_inverse=True)
-        counts = np.zeros((len(names), both.shape[1]))
-        np.add.at(counts, index, both)
+        counts = sums_by_article(_yes_no(answers[:, k]) if d.multi else answers, new.groups)
         shares, low, high = corrected_shares(counts, confusion, seed=seed, replicates=replicates)
         prior = confusion.sum(axis=1) / max(confusion.sum(), 1)
         before = _shares_before(old, d, k, confusion)
         scores = _yes_no(values[:, k]) if d.multi else values
-        rows = np.random.default_rng(seed).permutation(len(scores))[:MOST_FOR_EM]
         maximised = expectation_maximisation(scores[rows], prior)
         probabilistic = _probabilistic(old, d, k, scores)
-        for n, label in enumerate((None, name) if d.multi else d.labels):
-            if label is None:
-                continue
-            row: Report = {
+        for n, label in [(1, name)] if d.multi else enumerate(d.labels):
+            result[label] |= {
                 "reference": float((prior if before is None else before)[n]),
                 "corrected": float(shares[n]),
                 "em": float(maximised[n]),
+                "interval": [float(low[n]), float(high[n])],
+                "pacc": None if probabilistic is None else float(probabilistic[n]),
             }
-            row |= {"interval": [float(low[n]), float(high[n])]}
-            result[label] |= row | {"pacc": None if probabilistic is None else float(probabilistic[n])}
     return result
 
 

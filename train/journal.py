@@ -45,7 +45,7 @@ def refuse_half_done(paths: Sequence[str | Path]) -> None:
     """
     for path in map(Path, paths):
         for folder in (path, path.parent, path.parent.parent):
-            if (folder / STAGING / JOURNAL).is_file():
+            if is_half_done(folder):
                 raise DataError(
                     f"{folder}: expected whole label files; found a migration that was cut short "
                     f"({read_journal(folder).note}). Finish it with: python -m train labels migrate --labels {folder}"

@@ -84,6 +84,14 @@ class LabelFiles:
     places: list[str]
     hashed: frozenset[int] = frozenset()
 
+    def place(self, n: int) -> dict[str, Any]:
+        """Say where an example stands, as reports give it."""
+        return {"place": self.places[n], "doc": self.examples[n].doc, "n": self.examples[n].n}
+
+    def text(self, n: int, *, hidden: bool) -> str | None:
+        """Give an example's text; None if ``hidden`` and its file keeps it back."""
+        return None if hidden and n in self.hashed else self.examples[n].text
+
 
 @dataclass(slots=True)
 class _Row:
@@ -180,9 +188,7 @@ class _Order:
 
 def _example(row: _Row, schema: Schema, article_title: str) -> Example:
     data, title = row.data, row.title
-    before = row.before
-    if before is None and row.previous:
-        before = row.previous.text
+    before = row.previous.text if row.before is None and row.previous else row.before
     return Example(
         doc=data["doc"],
         n=data["n"],
@@ -205,6 +211,14 @@ def in_order(labels: Labels, schema: Schema) -> Labels:
     """Bring labels into the order of the schema."""
     there = [d for d in schema.dimensions if d.name in labels]
     return {d.name: [x for x in d.labels if x in labels[d.name]] if d.multi else labels[d.name] for d in there}
+
+
+def by_source(examples: Sequence[Example]) -> dict[str, list[Example]]:
+    """Sort examples by where they came from, in the order of first sight."""
+    found: dict[str, list[Example]] = {}
+    for example in examples:
+        found.setdefault(example.source, []).append(example)
+    return found
 
 
 def _join_texts(rows: list[_Row], paths: Sequence[str | Path], faults: Faults, hashes: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ does to a row stands in `train.changes`, how files are replaced as one in
 import json
 import re
 import tempfile
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,17 +104,15 @@ def _changed_lines(path: Path, plan: Plan) -> Iterator[tuple[bytes, bool | None]
         schema = change_schema(schema, [change])
     with path.open("rb") as file:
         for number, raw in enumerate(file, 1):
-            mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
-            body = raw[len(mark) :]
-            if not body.decode("utf-8", errors="replace").strip():
+            if not raw.decode("utf-8-sig", errors="replace").strip():
                 yield raw, None
                 continue
-            row = old = _row(body, f"{path}:{number}")
+            row = old = _row(raw, f"{path}:{number}")
             for change, multi in zip(plan.changes, multis, strict=True):
                 row = change_row(row, change, multi=multi)
             if faults := row_faults(row, plan.after) if row != old else []:
                 raise DataError(f"{path}:{number}: expected a sound row after {plan.note}; found {'; '.join(faults)}")
-            yield (mark + written_like(row, body), True) if row != old else (raw, False)
+            yield (written_like(row, raw), True) if row != old else (raw, False)
 
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
@@ -125,10 +124,11 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
 
 
 def written_like(row: dict[str, Any], line: bytes) -> bytes:
-    """Write a row as its line was written: with escapes or without, and with the same end."""
-    escaped = b"\\u" in line and line.isascii()
-    end = line[len(line.rstrip(b"\r\n")) :]
-    return json.dumps(row, ensure_ascii=escaped).encode() + end
+    """Write a row as its line was written: with escapes or without, with the same end, and the same mark before it."""
+    body = line.removeprefix(BOM_UTF8)
+    mark, end = line[: len(line) - len(body)], body[len(body.rstrip(b"\r\n")) :]
+    escaped = b"\\u" in body and body.isascii()
+    return mark + json.dumps(row, ensure_ascii=escaped).encode() + end
 
 
 def _plan_texts(plan: Plan) -> None:

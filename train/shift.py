@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import rel_entr
 from scipy.stats import chi2
 
 from train.metrics import interval, resampling_weights
@@ -46,6 +47,14 @@ def count_in_bins(values: Floats, groups: NDArray[np.str_], edges: Floats) -> Co
     return Counts(table)
 
 
+def sums_by_article(rows: Floats, groups: NDArray[np.str_]) -> Floats:
+    """Add up the rows of each article, shape (articles, ...)."""
+    names, index = np.unique(groups, return_inverse=True)
+    sums = np.zeros((len(names), *rows.shape[1:]))
+    np.add.at(sums, index, rows)
+    return sums
+
+
 def decile_edges(values: Floats) -> Floats:
     """Give the edges of ten bins that hold about as many values each; fewer where many values are equal."""
     edges = np.unique(np.quantile(values, np.linspace(0, 1, 11)))
@@ -80,15 +89,20 @@ def compare(reference: Counts, new: Counts, *, seed: int, replicates: int) -> di
 def _distances(n: Floats, m: Floats) -> dict[str, Floats]:
     """Distances along the last axis, which holds the bins; half a value is added to each, so that none is empty."""
     p, q = ((part + 0.5) / (part + 0.5).sum(axis=-1, keepdims=True) for part in (n, m))
-    middle = (p + q) / 2
-    js = ((p * np.log2(p / middle)).sum(axis=-1) + (q * np.log2(q / middle)).sum(axis=-1)) / 2
     exact = (part / np.maximum(part.sum(axis=-1, keepdims=True), 1) for part in (n, m))
     first, second = (part.cumsum(axis=-1) for part in exact)
     return {
         "psi": np.asarray(((p - q) * np.log(p / q)).sum(axis=-1)),
-        "js": np.asarray(js),
+        "js": divergence(p, q),
         "ks": np.asarray(np.abs(first - second).max(axis=-1)),
     }
+
+
+def divergence(first: Floats, second: Floats, *, axis: int = -1) -> Floats:
+    """Give the Jensen-Shannon divergence of shares along an axis, in bits: 0..1."""
+    middle = (first + second) / 2
+    both = rel_entr(first, middle) + rel_entr(second, middle)
+    return np.asarray(np.clip(both.sum(axis=axis) / (2 * np.log(2)), 0, 1))
 
 
 def _resample(part: Counts, seed: int, replicates: int) -> Floats:
@@ -118,9 +132,8 @@ def mean_difference(
     """Give the difference of two means (new less reference), with its interval of 95 % over articles."""
     pairs = []
     for k, (values, groups) in enumerate(((reference, reference_groups), (new, new_groups))):
-        names, index = np.unique(groups, return_inverse=True)
-        table = np.stack([np.bincount(index, weights=values), np.bincount(index)], axis=1).astype(np.float64)
-        alone = len(names) < 2
+        table = sums_by_article(np.stack([values, np.ones(len(values))], axis=1), groups)
+        alone = len(table) < 2
         sums = np.repeat(table, replicates, axis=0) if alone else _resample(Counts(table), seed + k, replicates)
         pairs.append((float(values.mean()), sums[:, 0] / np.maximum(sums[:, 1], 1)))
     (first, many_first), (second, many_second) = pairs

@@ -18,7 +18,7 @@ from newslean.mixed import Mixed, mix_logits
 from newslean.output import DIGITS
 from newslean.tagger import Logits, Tagger, context_of, decide, probabilities
 from train.candidates import Candidate
-from train.choose import SHIPPED, Floats, Strategy, disagreement, pick, rarity, term_rows, uncertainty, utilities
+from train.choose import SHIPPED, Floats, Strategy, pick, rarity, reasons_for, term_rows, uncertainty, utilities
 from train.pool import Best, Sample
 from train.rows import digest
 
@@ -79,7 +79,8 @@ def suggest(
     """
     best, sample = _read(candidates, tagger, wish, labelled or set())
     drawn, both = sample.items(), Best(wish.pool + wish.number)
-    both.add([*drawn, *best.items()], np.zeros(len(drawn) + len(best.items())))
+    looked = [*drawn, *best.items()]
+    both.add(looked, [0.0] * len(looked))  # each text once
     pool = both.items()
     if not pool:
         raise DataError("--from: expected sentences that are not labelled yet; found none. Name other files.")
@@ -143,13 +144,9 @@ def _look(tagger: Tagger, pool: Sequence[Candidate]) -> dict[str, Logits]:
 
 
 def _reasons(tagger: Tagger, found: dict[str, Logits], at_random: np.ndarray[Any, Any]) -> dict[str, Floats]:
-    schema, everything = tagger.schema, found["all"]
     rows = at_random if at_random.any() else ~at_random
-    shares = {name: values[rows].mean(axis=0, dtype=np.float64) for name, values in everything.items()}
-    reasons = {"uncertainty": uncertainty(everything, schema), "rarity": rarity(everything, schema, shares)}
-    if "baseline" in found:
-        reasons["disagreement"] = disagreement(found["transformer"], found["baseline"], schema)
-    return reasons
+    shares = {name: values[rows].mean(axis=0, dtype=np.float64) for name, values in found["all"].items()}
+    return reasons_for(found["all"], tagger.schema, shares, [part for name, part in found.items() if name != "all"])
 
 
 def _task(c: Candidate, tagger: Tagger, found: Logits, n: int, ranks: dict[str, float]) -> dict[str, Any]:

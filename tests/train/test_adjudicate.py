@@ -1,5 +1,6 @@
 """The real program over pipes: keys in, a label file out."""
 
+import codecs
 import hashlib
 import io
 import json
@@ -144,6 +145,15 @@ def test_a_reason_is_asked_for_where_the_check_wants_one(file: Path) -> None:
     assert "A reason is needed here." in quick(file, "\n1\nq", reasons=True)
 
 
+def test_a_byte_order_mark_stays(file: Path) -> None:
+    file.write_bytes(codecs.BOM_UTF8 + json.dumps(ROWS[1] | {"n": 0}).encode() + b"\r\n")
+    quick(file, "3Why.\n")
+    content = file.read_bytes()
+    assert content.startswith(codecs.BOM_UTF8 + b"{")
+    assert content.endswith(b"\r\n")
+    assert json.loads(content)["labels"] == said("closing", "chips")
+
+
 def test_keys_that_mean_nothing(file: Path) -> None:
     out = quick(file, "059x\x1b\n \u202e3ok\x07\nq")
     assert sum("is none of the keys" in line for line in out) == 6
@@ -221,6 +231,20 @@ def test_keys_of_a_terminal(file: Path) -> None:
     os.close(handle)
     assert rows(file)[1]["reason"] == "Élan."
     assert rows(file)[2] == ROWS[2]
+
+
+def test_an_interrupt_while_something_is_shown_keeps_what_was_settled(file: Path) -> None:
+    work = Adjudication(file, read_schema(file.parent.parent / "schema.toml"))
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if line.startswith("\n[2 of 3]"):
+            raise KeyboardInterrupt
+
+    Dialogue(work, Keys(io.StringIO("3Why.\n")), hidden=True, reasons=False, say=say).run()
+    assert lines[-1] == "\n1 settled and written, 2 open."
+    assert rows(file)[1]["reason"] == "Why."
 
 
 def test_a_file_that_another_program_changed_is_left_alone(file: Path) -> None:

@@ -1,7 +1,6 @@
 """Drift with the real tiny model: what it is used to, and what it is not."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +16,6 @@ from newslean.scoring.job import Job
 from newslean.scoring.run import score_dump
 from newslean.scoring.scorer import ScorerSettings
 from newslean.tagger import Tagger
-from train import __main__ as program
 from train.drift import measure_drift
 from train.drift_verdict import judge, render_drift
 from train.scored import read_scored
@@ -168,20 +166,6 @@ def test_words_that_only_one_article_of_the_training_set_holds_are_no_common_kno
     tokens = strangeness(["Copper ☃ 🜚"], ["a"], tagger)
     assert tokens.unknown_tokens.tolist() == [2]
     assert tokens.words.tolist() == [1]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run the command as ``python -m train`` does; gives exit code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            program.run()
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 def test_the_command(cli: Any, results: Any, trained: SimpleNamespace, tmp_path: Path):

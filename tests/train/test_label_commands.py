@@ -1,7 +1,6 @@
 """``python -m train labels ...`` and ``evaluate`` with another label set: what is printed, and exit codes."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,22 +8,9 @@ from typing import Any
 
 import pytest
 
-from train import __main__ as program
 from train.journal import replace_all
 
 Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            program.run()
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture

@@ -35,10 +35,11 @@ def test_chance_does_more_where_the_sentences_of_an_article_are_alike():
 
 
 def test_known_values():
-    """Half and half against nine to one: PSI 0.4 * ln 9, KS 0.4."""
+    """Half and half against nine to one: PSI 0.4 * ln 9, KS 0.4, JS the entropy of the middle less the mean entropy."""
     found = compare(Counts(np.array([[5e5, 5e5]])), Counts(np.array([[9e5, 1e5]])), seed=0, replicates=10)
     assert found["psi"] == pytest.approx(0.4 * np.log(9), rel=1e-4)
     assert found["ks"] == pytest.approx(0.4)
+    assert found["js"] == pytest.approx(-0.7 * np.log2(0.7) - 0.3 * np.log2(0.3) - (1 + 0.469) / 2, rel=1e-3)
 
 
 def test_bins_where_many_values_are_equal():

@@ -1,8 +1,6 @@
 """What to label next, with the real tiny model, and the command that asks for it."""
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +11,6 @@ import pytest
 from newslean.errors import DataError
 from newslean.schema import Schema
 from newslean.tagger import Tagger
-from train import __main__ as program
 from train.candidates import Candidate
 from train.choose import Strategy
 from train.labels import read_examples
@@ -102,20 +99,6 @@ def test_any_kind_of_model_can_be_asked(trained: SimpleNamespace):
     mixed = Tagger.load(trained.path)
     alone = Tagger(mixed.model.finetuned, mixed.manifest)
     assert len(suggest(candidates(60), alone, Wish(number=6, pool=30))) == 6
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run the command as ``python -m train`` does; gives exit code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            program.run()
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 def ask(cli: Any, trained: SimpleNamespace, tmp_path: Path, *more: object) -> tuple[int, str, str]:
