@@ -45,13 +45,13 @@ from train.options import (
     type=click.Path(path_type=Path),
     help="Label files to compare the new model with the current one on; never trained on, nor their articles.",
 )
-@click.option("--only", type=click.Choice(["baseline"]), help="Train the baseline alone, in about a minute.")
+@click.option("--only", type=click.Choice(["baseline"]), help="Train the baseline alone.")
 @click.option(
     "--start",
     type=click.Choice(["scratch", "current", "auto"]),
     default="scratch",
     show_default=True,
-    help="Train all anew, or the current model's network further on what it has not learnt: minutes for 50 rows. auto "
+    help="Train all anew, or the current model's network further on what it has not learnt. auto "
     "keeps such an update if it is not worse than the current model, and trains anew if it is or cannot be had.",
 )
 @click.option(
