@@ -26,7 +26,7 @@ from throughput_dump import mixed, relevant, short, write_dump, write_pages
 from throughput_report import misses, render
 
 from newslean import __version__
-from newslean.errors import DataError, NewsleanError
+from newslean.errors import NewsleanError
 from newslean.files import write_file
 from newslean.manifest import read_manifest
 
@@ -226,7 +226,7 @@ def main(*, out: Path, **options: Any) -> None:
         out.mkdir(parents=True, exist_ok=True)
         write_file(out / "throughput.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
         write_file(out / "throughput.md", render(report))
-    except (NewsleanError, OSError, UnicodeDecodeError, DataError) as error:
+    except (NewsleanError, OSError, UnicodeDecodeError) as error:
         click.echo(f"throughput.py: {error}", err=True)
         sys.exit(2)
     click.echo(render(report))

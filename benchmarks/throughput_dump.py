@@ -12,6 +12,7 @@ import random
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count, cycle
 from pathlib import Path
 
 import click
@@ -49,10 +50,14 @@ class Text:
     title: str | None
     sentences: list[str]
 
+    @property
+    def paragraphs(self) -> list[str]:
+        """Paragraphs, of three sentences each."""
+        return [" ".join(self.sentences[k : k + 3]) for k in range(0, len(self.sentences), 3)]
+
     def row(self, number: int) -> str:
-        """Give it as a line of a dump, three sentences a paragraph."""
-        starts = range(0, len(self.sentences), 3)
-        text = "\n\n".join(" ".join(self.sentences[k : k + 3]) for k in starts)
+        """Give it as a line of a dump."""
+        text = "\n\n".join(self.paragraphs)
         return json.dumps({"id": number, "title": self.title, "text": text}, ensure_ascii=False) + "\n"
 
 
@@ -104,28 +109,22 @@ def invented(rng: random.Random) -> str:
 def mixed(articles: int, *, share: float, seed: int) -> Iterator[Text]:
     """Mix articles, a share of them on topic; each of those comes once before any comes again."""
     rng = random.Random(seed)  # noqa: S311 - no secret
-    known = on_topic()
-    rng.shuffle(known)
-    others = off_topic(rng)
-    relevant = set(rng.sample(range(articles), round(share * articles)))
-    taken = 0
-    for n in range(articles):
-        yield known[taken % len(known)] if n in relevant else next(others)
-        taken += n in relevant
+    return _mix(on_topic(), off_topic(rng), articles, share, rng)
 
 
 def short(articles: int, *, share: float, seed: int) -> Iterator[Text]:
     """Mix articles as `mixed` does, of four sentences each."""
     rng = random.Random(seed)  # noqa: S311
     parts = [Text(t.title, t.sentences[k : k + SHORT]) for t in on_topic() for k in range(0, len(t.sentences), SHORT)]
-    rng.shuffle(parts)
-    relevant, taken = set(rng.sample(range(articles), round(share * articles))), 0
+    others = (Text(None, [invented(rng) for _ in range(SHORT)]) for _ in count())
+    return _mix(parts, others, articles, share, rng)
+
+
+def _mix(known: list[Text], others: Iterator[Text], articles: int, share: float, rng: random.Random) -> Iterator[Text]:
+    rng.shuffle(known)
+    chosen, again = set(rng.sample(range(articles), round(share * articles))), cycle(known)
     for n in range(articles):
-        if n in relevant:
-            yield parts[taken % len(parts)]
-            taken += 1
-        else:
-            yield Text(None, [invented(rng) for _ in range(SHORT)])
+        yield next(again if n in chosen else others)
 
 
 def relevant(articles: int, *, seed: int) -> list[Text]:
@@ -146,8 +145,7 @@ def write_pages(path: Path, texts: Iterable[Text], *, empty: int) -> None:
     links = "".join(f'<li><a href="/{n}">Section {n}</a></li>' for n in range(30))
     with open(path, "wb") as file:
         for n, text in enumerate(texts):
-            starts = range(0, len(text.sentences), 3)
-            paragraphs = "".join(f"<p>{' '.join(text.sentences[k : k + 3])}</p>" for k in starts)
+            paragraphs = "".join(f"<p>{paragraph}</p>" for paragraph in text.paragraphs)
             title = text.title or "News"
             article = (
                 f"<nav><ul>{links}</ul></nav><article><h1>{title}</h1>{paragraphs}</article><footer>{links}</footer>"

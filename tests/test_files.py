@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newslean.errors import DataError
-from newslean.files import sha256, write_file
+from newslean.files import lock, sha256, write_file
 
 
 def test_text_and_bytes(tmp_path: Path):
@@ -74,3 +74,12 @@ def test_a_reader_sees_the_old_file_or_the_whole_new_one(tmp_path: Path):
     stop.set()
     reader.join()
     assert seen <= set(contents)
+
+
+def test_a_lock_keeps_other_processes_out_until_the_file_is_closed(tmp_path: Path):
+    with open(tmp_path / "lock", "ab") as first, open(tmp_path / "lock", "ab") as second:
+        lock(first.fileno(), wait=True)
+        with pytest.raises(BlockingIOError):
+            lock(second.fileno(), wait=False)
+        first.close()
+        lock(second.fileno(), wait=False)

@@ -16,16 +16,19 @@ from train.options import (
     data_options,
     find_background,
     find_grammar,
+    models_option,
     params_folder,
+    plain_options,
     quiet_libraries,
     read_labels,
+    read_test,
     readme_of,
 )
 
 
 @click.group(invoke_without_command=True)
 @data_options
-@click.option("--models", default=ROOT / "models", type=click.Path(path_type=Path), help="Where model folders lie.")
+@models_option
 @click.option("--work", default=ROOT / "work", type=click.Path(path_type=Path), help="Where stages leave results.")
 @click.option(
     "--params",
@@ -87,7 +90,6 @@ def main(context: click.Context, /, **options: Any) -> None:
 
 
 def _train(*, curve: bool | None, **options: Any) -> None:
-    from train.options import plain_options, read_test
     from train.params import BaselineParams, FinetuneParams, read_params_in
     from train.retrain import Order, retrain
     from train.run import Run, leave_out, read_shares
@@ -138,9 +140,9 @@ for _command in (
     commands.evaluate,
     commands.behaviour,
     commands.gate,
+    model_commands.models_group,
+    model_commands.curve,
 ):
-    main.add_command(_command)
-for _command in (model_commands.models_group, model_commands.curve):
     main.add_command(_command)
 next_commands.register(main)
 

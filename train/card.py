@@ -28,6 +28,16 @@ PARTS = {
 }
 """What each part of the report was measured on."""
 
+LIMITS = (
+    "## Limits",
+    "",
+    "- It reads English. It codes what a sentence presents, not what is true.",
+    "- A sentence is read with little or no context: irony and references across paragraphs are lost.",
+    "- Before you publish shares, label a sample of your own articles and compare "
+    "(`python -m train evaluate --on FILE`).",
+    "",
+)
+
 
 def render_card(
     manifest: Manifest,
@@ -58,21 +68,7 @@ def render_card(
     updated : str
         Version of the model whose network was trained further; "" for one trained from scratch.
     """
-    lines = [f"# {manifest.name} {manifest.version}", ""]
-    lines += [
-        f"Tags sentences with {', '.join(d.name for d in manifest.schema.dimensions)}. One encoder "
-        f"(`{manifest.base.get('name', '')}`) with one head per dimension, fine-tuned and exported to ONNX; its logits "
-        f"are averaged with those of a TF-IDF baseline (share of the encoder: {_shares(manifest)}). "
-        f"Written by `python -m train --seed {manifest.seed}` (newslean {manifest.code_version}, "
-        f"splitter {manifest.splitter}).",
-        "",
-        "## Labels",
-        "",
-        *(f"- **{d.name}** ({d.kind}): {', '.join(d.labels)}" for d in manifest.schema.dimensions),
-        "",
-        "## Trained on",
-        "",
-    ]
+    lines = _head_lines(manifest)
     lines += _trained_lines(examples, params, first=first, grammar=grammar, shares=shares or {}, beside=beside)
     if updated:
         lines.append(
@@ -86,22 +82,31 @@ def render_card(
     lines += _parity_lines(manifest.metrics.get("parity", {}))
     lines += _calibration_lines(manifest)
     lines += ["", "## Parameters", "", *(f"- {name}: {getattr(params, name)}" for name in params.__slots__), ""]
-    lines += [
-        "## Limits",
+    return "\n".join([*lines, *LIMITS])
+
+
+def _head_lines(manifest: Manifest) -> list[str]:
+    return [
+        f"# {manifest.name} {manifest.version}",
         "",
-        "- It reads English. It codes what a sentence presents, not what is true.",
-        "- A sentence is read with little or no context: irony and references across paragraphs are lost.",
-        "- Before you publish shares, label a sample of your own articles and compare "
-        "(`python -m train evaluate --on FILE`).",
+        f"Tags sentences with {', '.join(d.name for d in manifest.schema.dimensions)}. One encoder "
+        f"(`{manifest.base.get('name', '')}`) with one head per dimension, fine-tuned and exported to ONNX; its logits "
+        f"are averaged with those of a TF-IDF baseline (share of the encoder: {_shares(manifest)}). "
+        f"Written by `python -m train --seed {manifest.seed}` (newslean {manifest.code_version}, "
+        f"splitter {manifest.splitter}).",
+        "",
+        "## Labels",
+        "",
+        *(f"- **{d.name}** ({d.kind}): {', '.join(d.labels)}" for d in manifest.schema.dimensions),
+        "",
+        "## Trained on",
         "",
     ]
-    return "\n".join(lines)
 
 
 def _calibration_lines(manifest: Manifest) -> list[str]:
-    lines = ["## Calibration", "", "Fitted on out-of-fold scores.", ""]
+    lines, calibration = ["## Calibration", "", "Fitted on out-of-fold scores.", ""], manifest.calibration
     for d in manifest.schema.dimensions:
-        calibration = manifest.calibration
         rule = (
             "thresholds " + ", ".join(f"{label} {value:.2f}" for label, value in calibration.thresholds[d.name].items())
             if d.multi

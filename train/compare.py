@@ -13,10 +13,9 @@ import numpy as np
 from newslean.schema import Dimension, Labels, Schema
 from train import metrics
 from train.labels import Example
+from train.measure import FEW_ARTICLES
 
 REPLICATES = 2000
-FEW_ARTICLES = 10
-"""Below this, intervals over articles are plainly too narrow."""
 
 Comparison = dict[str, Any]
 

@@ -12,9 +12,9 @@ from newslean.schema import Schema
 from train import metrics
 from train.arrays import read_arrays
 from train.calibrate import hard_labels, one_hot
-from train.folds import SEED_SOURCE, thin
+from train.experiment_rows import experiment_rows, measured_hash, training_hash
+from train.folds import thin
 from train.labels import Example, LabelFiles
-from train.run import digest, part_rows
 
 Point = dict[str, Any]
 
@@ -43,13 +43,9 @@ def experiment_points(folder: Path, files: LabelFiles, schema: Schema) -> list[P
 
 
 def _points(folder: Path, setting: Mapping[str, Any], files: LabelFiles, schema: Schema) -> list[Point]:
-    training, aside = part_rows(files.examples)
-    sources = setting["sources"]
-    training = [e for e in training if (e.source in sources if sources else e.source != SEED_SOURCE)]
-    held_out = [e for e in aside if e.split == setting["on_split"]]
-    rows = [[e.doc, e.n, e.text, e.before, e.article_title, e.labels] for e in training]
-    measured = digest([[e.doc, e.n, e.text, e.labels] for e in held_out])
-    if "base" not in setting["params"] or (setting["trained_on"], setting["measured_on"]) != (digest(rows), measured):
+    training, held_out = experiment_rows(files.examples, sources=setting["sources"], on_split=setting["on_split"])
+    hashes = (training_hash(training), measured_hash(held_out))
+    if "base" not in setting["params"] or (setting["trained_on"], setting["measured_on"]) != hashes:
         return []
     points = []
     for path in sorted(folder.glob("seed-*.npz")):

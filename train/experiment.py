@@ -23,12 +23,13 @@ from train import metrics
 from train.arrays import read_arrays, write_arrays
 from train.baseline import fit_baseline
 from train.calibrate import hard_labels, one_hot
+from train.experiment_rows import experiment_rows, measured_hash, training_hash
 from train.finetune import enough_epochs, finetune, predict_logits
-from train.folds import SEED_SOURCE, thin
+from train.folds import thin
 from train.grammar import Grammar
 from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
-from train.run import code_hashes, digest, part_authored, part_rows
+from train.run import code_hashes, digest, part_authored
 from train.warm import warm_up
 
 REPLICATES = 2000
@@ -88,17 +89,8 @@ def run_experiment(
     """
     _check_names(name, against)
     training, held_out = _rows(setting, files)
-    place, rows = work / name, digest([[e.doc, e.n, e.text, e.labels] for e in held_out])
-    kind = "baseline" if isinstance(setting.params, BaselineParams) else "transformer"
-    described = {
-        **asdict(replace(setting, seed=0, seeds=0)),
-        "shares": [*setting.shares.items()],
-        "measured_on": rows,
-        "trained_on": digest([[e.doc, e.n, e.text, e.before, e.article_title, e.labels] for e in training]),
-        "grammar": digest(asdict(grammar)) if grammar and _reads_grammar(setting.params) else "",
-        "code": digest(code_hashes(kind)),
-    }
-    _claim(place / "setting.json", json.loads(json.dumps(described)))
+    place, described = work / name, _described(setting, training, held_out, grammar)
+    _claim(place / "setting.json", described)
     found = []
     for seed in range(setting.seed, setting.seed + setting.seeds):
         path = place / f"seed-{seed}.npz"
@@ -110,10 +102,26 @@ def run_experiment(
             folder = place / f"checkpoints-{seed}"
             write_arrays(path, _fit(setting.params, chosen, held_out, schema, warm, seed=seed, folder=folder))
         found.append(read_arrays(path))
-    other = _others(work / against, rows) if against else []
+    other = _others(work / against, described["measured_on"]) if against else []
     lines = [f"| {name} | seeds | mean (95 % interval) | {f'minus {against} |' if against else ''}".rstrip()]
     lines.append("| --- |" + " --- |" * (3 if against else 2))
     return "\n".join([*lines, *(_line(d, found, other, held_out, setting.seed) for d in schema.dimensions)])
+
+
+def _described(
+    setting: Setting, training: list[Example], held_out: list[Example], grammar: Grammar | None
+) -> dict[str, Any]:
+    """Say as plain data what the fits hang on."""
+    kind = "baseline" if isinstance(setting.params, BaselineParams) else "transformer"
+    described = {
+        **asdict(replace(setting, seed=0, seeds=0)),
+        "shares": [*setting.shares.items()],
+        "measured_on": measured_hash(held_out),
+        "trained_on": training_hash(training),
+        "grammar": digest(asdict(grammar)) if grammar and _reads_grammar(setting.params) else "",
+        "code": digest(code_hashes(kind)),
+    }
+    return dict(json.loads(json.dumps(described)))
 
 
 def _check_names(name: str, against: str) -> None:
@@ -127,10 +135,7 @@ def _reads_grammar(params: BaselineParams | FinetuneParams) -> bool:
 
 
 def _rows(setting: Setting, files: LabelFiles) -> tuple[list[Example], list[Example]]:
-    # Parted before sources are chosen, so that all experiments are measured on the same rows.
-    training, aside = part_rows(files.examples)
-    training = [e for e in training if (e.source in setting.sources if setting.sources else e.source != SEED_SOURCE)]
-    held_out = [e for e in aside if e.split == setting.on_split]
+    training, held_out = experiment_rows(files.examples, sources=setting.sources, on_split=setting.on_split)
     for rows, option in ((training, "--source"), (held_out, "--on-split")):
         if not rows:
             raise DataError(f"{option}: expected rows of that kind whose text is at hand; found none. See --texts.")

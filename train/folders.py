@@ -7,10 +7,10 @@ import ctypes
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from newslean.files import sync_folder, sync_tree
+from newslean.files import lock, sync_folder, sync_tree
 
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
@@ -53,8 +53,5 @@ def locked(folder: Path) -> Iterator[None]:
     """Let one process at a time change a folder, where the system can; a kill frees the lock."""
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "ab") as file:
-        with suppress(ImportError, OSError):  # Windows, or a file system without locks
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file.fileno(), wait=True)
         yield

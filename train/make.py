@@ -53,43 +53,51 @@ def make_models(
     (path, report)
         The new model folder ``models/<version>`` and the evaluation report.
     """
-    mix = choose_mix(oof["transformer"], oof["baseline"], run.examples, run.schema)
-    run.say(f"share of the transformer: {', '.join(f'{name} {share:g}' for name, share in mix.items())}")
-    both = mix_logits(oof["transformer"], oof["baseline"], mix)
-    base = {**describe_base(run.finetuned.base), **({"updated_from": run.start} if run.start else {})}
-    manifest = replace(new_manifest(run, calibrate_on(run, both), key=run.version_key, base=base), mix=mix)
-    baseline = fit_baseline([*run.examples, *run.first], run.schema, run.baseline, seed=run.seed)
+    manifest, learnt = _describe(run, oof), [*run.examples, *run.first]
+    baseline = fit_baseline(learnt, run.schema, run.baseline, seed=run.seed)
     baseline.save(run.staging)
     parity = _choose_graph(run, manifest, reference, baseline)
     report, answers = evaluate_oof(run, oof)
     published = publish_baseline(run, manifest, oof, answers, baseline)
-    learnt = [*run.examples, *run.first]
-    found = answers["mixed"].labels
-    write_record(run.staging, make_record(run.examples, learnt, found, oof, run.schema, own=own, earlier=earlier))
+    given = answers["mixed"].labels
+    write_record(run.staging, make_record(run.examples, learnt, given, oof, run.schema, own=own, earlier=earlier))
+    gate = fit_gate(learnt, run.schema, background=run.background, seed=run.seed)
+    run.say(gate.describe() if gate else "gate: too few sentences with or without labels")
     manifest = replace(
         manifest,
-        metrics={"parity": parity, "macro_f1": {part: headline(found) for part, found in report.items()}},
+        metrics={"parity": parity},
         files=dict.fromkeys((GRAPH, "tokenizer.json", *BASELINE_FILES, "README.md"), ""),
         optional_files=dict.fromkeys([RECORD, *([] if parity["graph"] == "float" else [FLOAT_GRAPH])], ""),
     )
-    gate = fit_gate([*run.examples, *run.first], run.schema, background=run.background, seed=run.seed)
-    run.say(gate.describe() if gate else "gate: too few sentences with or without labels")
     manifest = save_gate(run.staging, manifest, gate)
     # Once without the numbers on rows set aside, since those are measured with the stored model itself.
     _write_card(run, manifest, report, gate)
     if run.held_out:
-        alone = replace(manifest, mix={}, calibration=calibrate_on(run, oof["transformer"]))
-        taggers = {
-            "baseline": Tagger.load(published),
-            "transformer": Tagger(Finetuned.load(run.staging, alone), alone),
-            "mixed": Tagger.load(run.staging),
-        }
-        report["held_out"] = evaluate_held_out(run, taggers)
-        manifest.metrics["macro_f1"]["held_out"] = headline(report["held_out"])
+        report["held_out"] = _measure_held_out(run, manifest, oof["transformer"], Tagger.load(published))
         _write_card(run, manifest, report, gate)
     path = publish(run.staging, run.models / manifest.version, reports=[run.place / part for part in report])
     run.say(f"wrote {path}")
     return path, report
+
+
+def _describe(run: Run, oof: dict[str, Logits]) -> Manifest:
+    """Choose the shares of the transformer, calibrate both together, and give the manifest that says so."""
+    mix = choose_mix(oof["transformer"], oof["baseline"], run.examples, run.schema)
+    run.say(f"share of the transformer: {', '.join(f'{name} {share:g}' for name, share in mix.items())}")
+    both = mix_logits(oof["transformer"], oof["baseline"], mix)
+    base = {**describe_base(run.finetuned.base), **({"updated_from": run.start} if run.start else {})}
+    return replace(new_manifest(run, calibrate_on(run, both), key=run.version_key, base=base), mix=mix)
+
+
+def _measure_held_out(run: Run, manifest: Manifest, transformer: Logits, baseline: Tagger) -> Report:
+    """Measure the stored model on rows set aside, and each of its two parts alone."""
+    alone = replace(manifest, mix={}, calibration=calibrate_on(run, transformer))
+    taggers = {
+        "baseline": baseline,
+        "transformer": Tagger(Finetuned.load(run.staging, alone), alone),
+        "mixed": Tagger.load(run.staging),
+    }
+    return evaluate_held_out(run, taggers)
 
 
 def _choose_graph(run: Run, manifest: Manifest, reference: Logits, baseline: Baseline) -> Report:
@@ -119,6 +127,9 @@ def _choose_graph(run: Run, manifest: Manifest, reference: Logits, baseline: Bas
 
 
 def _write_card(run: Run, manifest: Manifest, report: Report, gate: GateFit | None) -> None:
+    """Write card and manifest into the staging folder, with what the report has measured so far."""
+    scores = {part: headline(found) for part, found in report.items()}
+    manifest = replace(manifest, metrics={**manifest.metrics, "macro_f1": scores})
     training = thin(run.examples, run.shares, run.seed)
     card = render_card(
         manifest,

@@ -9,11 +9,7 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
-from train.options import ROOT, data_options, params_folder, read_labels, readme_of, tell_skipped
-
-_MODELS = click.option(
-    "--models", default=ROOT / "models", type=click.Path(path_type=Path), help="Where model folders lie."
-)
+from train.options import ROOT, data_options, models_option, params_folder, read_labels, read_test, readme_of
 
 
 @click.group("models")
@@ -22,7 +18,7 @@ def models_group() -> None:
 
 
 @models_group.command("list")
-@_MODELS
+@models_option
 def list_command(models: Path) -> None:
     """List the versions, the current one marked."""
     from train.versions import list_models
@@ -31,7 +27,7 @@ def list_command(models: Path) -> None:
 
 
 @models_group.command()
-@_MODELS
+@models_option
 @click.argument("version")
 def show(models: Path, version: str) -> None:
     """Show what a version was trained on, measured, and what became of it."""
@@ -41,7 +37,7 @@ def show(models: Path, version: str) -> None:
 
 
 @models_group.command()
-@_MODELS
+@models_option
 @click.argument("first")
 @click.argument("second")
 @click.option("--on", multiple=True, type=click.Path(path_type=Path), help="Labelled file to compare both on.")
@@ -64,16 +60,13 @@ def _answers(models: Path, first: str, second: str, on: Any, texts: Any, split: 
     from newslean.tagger import Tagger
     from train.assess import tag_examples
     from train.compare import compare, render_comparison, shared_schema
-    from train.labels import read_examples
     from train.versions import find_model
 
     a, b = (Tagger.load(find_model(models, name)) for name in (first, second))
     schema = shared_schema(b.schema, a.schema)[0]
     if schema is None:
         raise DataError(f"{first}, {second}: expected a dimension that both know in one form; found none.")
-    files = read_examples(on, b.schema, texts=texts)
-    tell_skipped(files.skipped)
-    examples = [e for e in files.examples if split in ("", e.split)]
+    examples = [e for e in read_test(on, b.schema, texts).examples if split in ("", e.split)]
     if not examples:
         raise DataError(f"{on[0]}: expected labelled sentences whose text is at hand; found none. See --texts.")
     answers = [tag_examples("", tagger, examples).labels for tagger in (a, b)]
@@ -81,7 +74,7 @@ def _answers(models: Path, first: str, second: str, on: Any, texts: Any, split: 
 
 
 @models_group.command()
-@_MODELS
+@models_option
 @click.argument("version")
 @click.option("--reason", required=True, help="Why; kept in history.jsonl.")
 def promote(models: Path, version: str, reason: str) -> None:
@@ -90,7 +83,7 @@ def promote(models: Path, version: str, reason: str) -> None:
 
 
 @models_group.command()
-@_MODELS
+@models_option
 @click.argument("version", required=False)
 @click.option("--reason", default="rolled back by hand", show_default=True, help="Why; kept in history.jsonl.")
 def rollback(models: Path, version: str | None, reason: str) -> None:

@@ -13,6 +13,10 @@ from newslean.errors import DataError
 
 ROOT = Path(__file__).resolve().parent.parent
 
+models_option = click.option(
+    "--models", default=ROOT / "models", type=click.Path(path_type=Path), help="Where model folders lie."
+)
+
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say which labels are meant."""
@@ -157,4 +161,4 @@ def quiet_libraries() -> None:
     datasets.disable_progress_bars()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     for name in ("torch.onnx", "onnxscript", "root"):
-        logging.getLogger(name if name != "root" else None).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -7,6 +7,7 @@ was killed goes on behind the last whole one.
 
 import os
 import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,43 +52,56 @@ def train(run: Run) -> tuple[Path, Report]:
     run.say(f"run {run.key}, model {run.version_key[:6]}")
     first = f"{len(run.first):,} authored sentences to learn first, " if run.first else ""
     run.say(f"{first}{len(run.examples):,} sentences to train on, {len(run.held_out):,} set aside")
-    oof = {"baseline": baseline_out_of_fold(run), "transformer": _transformer_out_of_fold(run)}
-    reference = _fit_final(run, epochs=max(1, round(float(oof["transformer"].pop("epochs").mean()))))
-    return make_models(run, oof, reference)
+    baseline = baseline_out_of_fold(run)
+    transformer, parts = fit_folds(run, run.examples, run.assigned, lambda *fold: _fit_fold(run, *fold))
+    reference = _fit_final(run, epochs=max(1, round(float(np.mean([part["epochs"] for part in parts])))))
+    return make_models(run, {"baseline": baseline, "transformer": transformer}, reference)
 
 
-def _transformer_out_of_fold(run: Run) -> Logits:
-    """Logits of every example from models that never saw its article, and the epochs of each fold's fit."""
-    assigned, parts, folder = np.array(run.assigned), [], run.fits("transformer")
+def fit_folds(
+    run: Run,
+    rows: Sequence[Example],
+    folds: Sequence[int],
+    fit: Callable[[int, list[Example], list[Example]], Logits],
+    *,
+    what: str = "sentences",
+) -> tuple[Logits, list[Logits]]:
+    """Give the logits of rows from networks that never saw their articles, and the arrays of each fold.
+
+    Parameters
+    ----------
+    folds : sequence of int
+        Of each row. A fold whose arrays lie among the run's fits is not fitted again.
+    fit : callable
+        ``fit(fold, training, held_out)`` gives the logits of the rows held out, and may give other arrays beside them.
+    what : str
+        What the rows are, for the user.
+    """
+    assigned, parts, folder = np.array(folds), [], run.fits("transformer")
     folder.mkdir(parents=True, exist_ok=True)
     for k in range(int(assigned.max()) + 1):
         path = folder / f"fold-{k}.npz"
         if not path.exists():
-            run.say(f"transformer, fold {k}: held out {int((assigned == k).sum()):,} of {len(assigned):,} sentences")
-            training = [e for e, fold in zip(run.examples, assigned, strict=True) if fold != k]
-            held_out = [e for e, fold in zip(run.examples, assigned, strict=True) if fold == k]
-            params, mixed = _warm(run)
-            write_arrays(path, _fit_fold(run, params, training, mixed, held_out, folder / f"checkpoints-{k}"))
+            run.say(f"transformer, fold {k}: held out {int((assigned == k).sum()):,} of {len(rows):,} {what}")
+            training = [e for e, fold in zip(rows, folds, strict=True) if fold != k]
+            held_out = [e for e, fold in zip(rows, folds, strict=True) if fold == k]
+            write_arrays(path, fit(k, training, held_out))
         parts.append(read_arrays(path))
-    result = {name: np.zeros((len(assigned), parts[0][name].shape[1]), np.float32) for name in run.schema.names}
+    result = {d.name: np.zeros((len(rows), len(d.labels)), np.float32) for d in run.schema.dimensions}
     for k, part in enumerate(parts):
         for name, values in result.items():
             values[assigned == k] = part[name]
-    return {**result, "epochs": np.array([part["epochs"] for part in parts])}
+    return result, parts
 
 
 def _warm(run: Run) -> tuple[FinetuneParams, list[Example]]:
     return warm_up(run.finetuned, run.grammar, run.schema, run.first, seed=run.seed, place=run.work, say=run.say)
 
 
-def _fit_fold(
-    run: Run,
-    params: FinetuneParams,
-    training: list[Example],
-    mixed: list[Example],
-    held_out: list[Example],
-    folder: Path,
-) -> Logits:
+def _fit_fold(run: Run, fold: int, training: list[Example], held_out: list[Example]) -> Logits:
+    """Fit without a fold, as long as a part of the rows says; give its logits and the epochs that this took."""
+    params, mixed = _warm(run)
+    folder = run.fits("transformer") / f"checkpoints-{fold}"
     training, validation = hold_out(thin(training, run.shares, run.seed), share=VALIDATION_SHARE, seed=run.seed)
     params = enough_epochs(params, len(training) + len(mixed))
     fit = finetune(

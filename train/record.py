@@ -6,7 +6,7 @@ new.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,9 @@ from train.labels import Example
 
 RECORD = "out_of_fold.npz"
 """Name of the file in a model folder."""
+
+PLAIN = ("rows", "texts", "gold", "own", "seen", "groups")
+"""What stands in the file under the name that it has in `Record`."""
 
 Hashes = NDArray[np.uint64]
 
@@ -123,7 +126,7 @@ def make_record(
 
 def write_record(folder: Path, record: Record) -> None:
     """Write a record into a model folder."""
-    plain = {key: getattr(record, key) for key in ("rows", "texts", "gold", "own", "seen", "groups")}
+    plain = {key: getattr(record, key) for key in PLAIN}
     answers = {f"answers/{name}": np.packbits(table, axis=1) for name, table in record.answers.items()}
     logits = {
         f"logits/{model}/{name}": values.astype(np.float16)
@@ -155,7 +158,7 @@ def read_record(folder: Path, schema: Schema) -> Record | None:
             if key.startswith("logits/"):
                 _, model, name = key.split("/", 2)
                 logits.setdefault(model, {})[name] = values.astype(np.float32)
-        plain = {key: arrays[key] for key in ("rows", "texts", "gold", "own", "seen", "groups")}
+        plain = {key: arrays[key] for key in PLAIN}
     except (OSError, EOFError, ValueError, TypeError, AttributeError, KeyError, BadZipFile) as error:
         raise ModelError(
             f"{path}: expected the answers of this model; found {error}. Remove the file, or restore the model folder."
@@ -187,5 +190,5 @@ def _hash(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
 
 
-def _array(values: object) -> Hashes:
-    return np.fromiter(values, dtype=np.uint64)  # type: ignore[call-overload,no-any-return]
+def _array(values: Iterable[int]) -> Hashes:
+    return np.fromiter(values, dtype=np.uint64)

@@ -12,7 +12,7 @@ from typing import Any
 
 from newslean.errors import ModelError
 from newslean.manifest import read_manifest
-from newslean.schema import Labels
+from newslean.schema import Labels, Schema
 from newslean.tagger import Tagger
 from train.assess import tag_examples
 from train.compare import Comparison, Verdict, compare, judge, render_comparison, shared_schema
@@ -24,6 +24,9 @@ from train.record import Record, read_record, row_hash
 from train.run import Run
 
 FOLDS, FROZEN = "the same rows out of fold", "rows set aside"
+
+Judged = tuple[dict[str, Comparison], Verdict]
+"""What the comparisons of a new model with the current one say, and what follows."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,15 @@ def retrain(run: Run, order: Order) -> tuple[Path, bool]:
     if name := finish_promotion(run.models, readme=order.readme):
         run.say(f"finished the promotion of {name} that was cut off")
     found = None if order.start == "scratch" else _update(run, order)
-    if found is None:
-        found = run, _train(run, order)
-    made, path = found
+    made, path, judged = found or (run, _train(run, order), None)
     if path.name == CURRENT:
         return path, True
-    current = path.name == current_name(run.models)
-    comparisons, verdict = ({}, Verdict(False, "it is current already")) if current else assess_new(made, path)
-    _record(made, order, path, comparisons, verdict)
+    previous = current_name(run.models)
+    current = path.name == previous
+    if current:
+        judged = {}, Verdict(False, "it is current already")
+    comparisons, verdict = judged or assess_new(made, path)
+    _record(made, order, path, previous, comparisons, verdict)
     if comparisons:
         run.say(render_comparison(comparisons))
     if current:
@@ -99,8 +103,8 @@ def _train(run: Run, order: Order) -> Path:
     return path
 
 
-def _update(run: Run, order: Order) -> tuple[Run, Path] | None:
-    """Update the current model; None where it must be trained from scratch."""
+def _update(run: Run, order: Order) -> tuple[Run, Path, Judged | None] | None:
+    """Update the current model, and judge that where it decides; None where it must be trained from scratch."""
     known = find_known(run, only=order.only)
     if isinstance(known, str):
         run.say(f"from scratch: {known}")
@@ -108,7 +112,7 @@ def _update(run: Run, order: Order) -> tuple[Run, Path] | None:
     plan = plan_update(run, known)
     if not plan.new and not plan.changed:
         run.say(f"nothing to do: {known.version} has learnt all rows. --start scratch trains anew.")
-        return run, run.models / CURRENT
+        return run, run.models / CURRENT, None
     made = replace(run, start=known.version)
     if order.only:
         from train.alone import update_baseline
@@ -119,15 +123,14 @@ def _update(run: Run, order: Order) -> tuple[Run, Path] | None:
 
         path = update(made, known, plan)[0]
         remember_network(made, path.name)
-    if order.start == "auto":
-        verdict = assess_new(made, path)[1]
-        if not verdict.promote:
-            run.say(f"from scratch: the update is not kept ({verdict.reason})")
-            return None
-    return made, path
+    judged = assess_new(made, path) if order.start == "auto" else None
+    if judged and not judged[1].promote:
+        run.say(f"from scratch: the update is not kept ({judged[1].reason})")
+        return None
+    return made, path, judged
 
 
-def assess_new(run: Run, path: Path) -> tuple[dict[str, Comparison], Verdict]:
+def assess_new(run: Run, path: Path) -> Judged:
     """Compare a new model with the current one, and judge.
 
     On rows out of fold: those that both models have answered by networks that never saw the article, and those of
@@ -144,12 +147,11 @@ def assess_new(run: Run, path: Path) -> tuple[dict[str, Comparison], Verdict]:
     if schema is None or lost:
         return {}, Verdict(False, f"the new model does not know as the current one does: {', '.join(lost)}")
     record = read_record(run.models / CURRENT, manifest.schema)
-    made = read_manifest(path)
-    new_record = read_record(path, made.schema)
+    new_record = read_record(path, run.schema)
     tagger = Tagger.load(run.models / CURRENT)
     comparisons: dict[str, Comparison] = {}
     if record is not None and new_record is not None:
-        examples, answers = _folds(run.examples, record, new_record, tagger, manifest.schema, made.schema)
+        examples, answers = _folds(run.examples, record, new_record, tagger, run.schema)
         if examples:
             comparisons[FOLDS] = compare(schema, examples, *answers, seed=run.seed)
     frozen = [e for e in (*run.held_out, *run.test) if record is None or not record.saw(e)]
@@ -160,7 +162,7 @@ def assess_new(run: Run, path: Path) -> tuple[dict[str, Comparison], Verdict]:
 
 
 def _folds(
-    examples: Sequence[Example], record: Record, new_record: Record, tagger: Tagger, old_schema: Any, new_schema: Any
+    examples: Sequence[Example], record: Record, new_record: Record, tagger: Tagger, schema: Schema
 ) -> tuple[list[Example], tuple[list[Labels], list[Labels]]]:
     """Give the rows that neither model has learnt when it answers, and the answers of both."""
     old_rows = {int(value): n for n, value in enumerate(record.rows.tolist()) if record.own[n]}
@@ -169,22 +171,29 @@ def _folds(
     for example in examples:
         key = row_hash(example)
         if key in new_rows and key in old_rows:
-            stored.append((example, record.labels(old_rows[key], old_schema), new_rows[key]))
+            stored.append((example, record.labels(old_rows[key], tagger.schema), new_rows[key]))
         elif key in new_rows and not record.saw(example):
             unseen.append((example, new_rows[key]))
     scored = tag_examples("", tagger, [e for e, _ in unseen]).labels if unseen else []
     rows = [*stored, *((e, labels, n) for (e, n), labels in zip(unseen, scored, strict=True))]
-    return [e for e, *_ in rows], ([a for _, a, _ in rows], [new_record.labels(n, new_schema) for *_, n in rows])
+    return [e for e, *_ in rows], ([a for _, a, _ in rows], [new_record.labels(n, schema) for *_, n in rows])
 
 
-def _record(run: Run, order: Order, path: Path, comparisons: Mapping[str, Comparison], verdict: Verdict) -> None:
+def _record(
+    run: Run,
+    order: Order,
+    path: Path,
+    previous: str | None,
+    comparisons: Mapping[str, Comparison],
+    verdict: Verdict,
+) -> None:
     """Add the training to the history, unless a run that was killed has done so."""
     entry = {
         "event": "training",
         "version": path.name,
-        "previous": current_name(run.models),
+        "previous": previous,
         "promote": order.promote,
-        "decision": "promote" if _allowed(order, verdict) and path.name != current_name(run.models) else "keep",
+        "decision": "promote" if _allowed(order, verdict) and path.name != previous else "keep",
         "reason": verdict.reason,
         "start": run.start or "scratch",
         "only": order.only,

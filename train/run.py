@@ -223,15 +223,17 @@ def read_shares(values: Sequence[str], examples: Sequence[Example]) -> dict[str,
     shares: dict[str, float] = {}
     for value in values:
         pattern, _, number = value.rpartition("=")
-        shares.pop(pattern or "*", None)  # given again, it counts as the last
+        pattern = pattern or "*"
         try:
-            shares[pattern or "*"] = float(number)
+            share = float(number)
         except ValueError:
-            shares[pattern or "*"] = -1.0
-        if not 0 <= shares[pattern or "*"] <= 1:
+            share = -1.0
+        if not 0 <= share <= 1:
             raise DataError(f"--share {value}: expected a number from 0 to 1, or PATTERN=NUMBER; found {number!r}.")
-        if not any(fnmatchcase(e.doc, pattern or "*") for e in examples):
+        if not any(fnmatchcase(e.doc, pattern) for e in examples):
             raise DataError(f"--share {value}: expected articles so named; found none.")
+        shares.pop(pattern, None)  # given again, it counts as the last
+        shares[pattern] = share
     return shares
 
 

@@ -15,18 +15,16 @@ scheme, and what it cannot show:
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from newslean.tagger import Logits, Tagger
 from train.alone import baseline_out_of_fold
-from train.arrays import read_arrays, write_arrays
+from train.arrays import read_arrays
 from train.assess import contexts_of
 from train.finetune import Fit, finetune, predict_logits
 from train.folds import assign_folds
 from train.known import Known, Plan, check_plan
 from train.labels import Example
 from train.make import make_models
-from train.pipeline import finish_fit
+from train.pipeline import finish_fit, fit_folds
 from train.promotion import CURRENT
 from train.publish import Report
 from train.run import Run
@@ -74,24 +72,18 @@ def _out_of_fold(run: Run, known: Known, plan: Plan) -> Logits:
 
 def _new_logits(run: Run, known: Known, plan: Plan, new: list[Example]) -> Logits:
     try:
-        folds = np.array(assign_folds(new, folds=run.folds, seed=run.seed))
+        folds = assign_folds(new, folds=run.folds, seed=run.seed)
     except ValueError:  # one article: nothing can be held out, but the current model has never seen it
         tagger = Tagger.load(run.models / CURRENT)
         alone = getattr(tagger.model, "finetuned", tagger.model)
         found: Logits = alone.logits([e.text for e in new], contexts_of(new, tagger.manifest.context))
         return found
-    result = {d.name: np.zeros((len(new), len(d.labels)), np.float32) for d in run.schema.dimensions}
-    for k in range(int(folds.max()) + 1):
-        path = run.fits("transformer") / f"fold-{k}.npz"
-        if not path.exists():
-            run.say(f"transformer, fold {k}: held out {int((folds == k).sum()):,} of {len(new):,} new sentences")
-            training = [e for e, fold in zip(new, folds, strict=True) if fold != k]
-            held_out = [e for e, fold in zip(new, folds, strict=True) if fold == k]
-            fit = _fit(run, known, [*training, *plan.changed, *plan.replay], str(k))
-            write_arrays(path, predict_logits(fit, held_out, run.schema, run.finetuned))
-        for name, values in read_arrays(path).items():
-            result[name][folds == k] = values
-    return result
+
+    def fit(fold: int, training: list[Example], held_out: list[Example]) -> Logits:
+        network = _fit(run, known, [*training, *plan.changed, *plan.replay], str(fold))
+        return predict_logits(network, held_out, run.schema, run.finetuned)
+
+    return fit_folds(run, new, folds, fit, what="new sentences")[0]
 
 
 def _fit(run: Run, known: Known, rows: list[Example], name: str) -> Fit:

@@ -45,8 +45,10 @@ def list_models(models: Path) -> str:
     times = {
         e.get("version"): e.get("time", "") for e in read_history(models / HISTORY) if e.get("event") == "training"
     }
-    rows, found = [], [path.name for path in _folders(models)]
-    for path in [*_folders(models), *([models / CURRENT] if current and current not in found else [])]:
+    rows, folders = [], _folders(models)
+    if current and models / current not in folders:
+        folders.append(models / CURRENT)
+    for path in folders:
         try:
             manifest = read_manifest(path)
         except ModelError as error:

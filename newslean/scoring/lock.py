@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from newslean.errors import DataError
+from newslean.files import lock
 
 LOCK = "lock"
 """Name of the file."""
@@ -45,25 +46,15 @@ def _open(folder: Path) -> int:
                 f"{folder}: expected to make a folder there; {error.strerror}. Free space or name another result."
             ) from None
         try:
-            _lock(handle, folder)
+            lock(handle, wait=False)  # Windows has none, and there a folder in use cannot be taken away
             if os.path.exists(path) and os.path.samestat(os.fstat(handle), os.stat(path)):
                 return handle
+        except BlockingIOError:
+            os.close(handle)
+            raise DataError(
+                f"{folder}: expected no other run that works there; found one. Wait for it, or name another result."
+            ) from None
         except BaseException:
             os.close(handle)
             raise
         os.close(handle)
-
-
-def _lock(handle: int, folder: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows, where a folder in use cannot be taken away
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise DataError(
-            f"{folder}: expected no other run that works there; found one. Wait for it, or name another result."
-        ) from None
-    except OSError:  # a file system without locks
-        return

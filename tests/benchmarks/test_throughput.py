@@ -57,12 +57,16 @@ def test_a_peer_that_is_missing_is_named(monkeypatch):
 
 
 def test_the_share_of_on_topic_articles_is_that_asked_for():
-    from throughput_dump import mixed, on_topic, relevant
+    from throughput_dump import SHORT, mixed, on_topic, relevant, short
 
     known = {tuple(text.sentences) for text in on_topic()}
     found = [tuple(text.sentences) in known for text in mixed(200, share=0.25, seed=1)]
     assert sum(found) == 50
     assert found != sorted(found)
+    parts = {tuple(text.sentences[k : k + SHORT]) for text in on_topic() for k in range(0, len(text.sentences), SHORT)}
+    texts = [tuple(text.sentences) for text in short(200, share=0.25, seed=1)]
+    assert sum(text in parts for text in texts) == 50
+    assert max(map(len, texts)) == SHORT
     assert len({tuple(text.sentences) for text in relevant(10**6, seed=0)}) == len(relevant(10**6, seed=0))
 
 
