@@ -29,7 +29,6 @@ from train.exchange.task import ABOUT, NOBODY, Task
 from train.rows import Faults, digest, shown
 
 NAMESPACE = uuid.UUID("6c2d1e8e-4c25-5a0e-9a0f-1d1b8f8f6a52")
-FIELDS = ("text", "before", PAYLOAD, "id", "status", "_server_id")
 
 
 def user_id(coder: str) -> str:

@@ -63,7 +63,6 @@ class Gatherer:
             yield from ([name] if name and values else tagged)
 
     def _take(self, raw: Raw, index: int, asked: list[str], seen: dict[tuple[str, int, str, str], str]) -> None:
-        self.notes.tasks += 1
         self.notes.skipped += raw.skipped
         if not isinstance(raw.text, str) or not raw.text.strip():
             self.faults.add(raw.where, f"text: expected the sentence; found {shown(raw.text)}")

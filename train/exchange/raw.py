@@ -118,7 +118,7 @@ def compact(payload: dict[str, Any]) -> str:
 
 def shown_prediction(task: Task) -> tuple[str, Prediction] | None:
     """Choose the prediction that a tool shows, where it can show but one: the last."""
-    return next(reversed(task.predictions.items()), None) if task.predictions else None
+    return next(reversed(task.predictions.items()), None)
 
 
 def answers_of(labels: dict[str, Any]) -> Answers:
@@ -245,5 +245,4 @@ def same_second(a: str, b: str) -> bool:
     return left is not None and right is not None and int(left.timestamp()) == int(right.timestamp())
 
 
-Reader = Callable[[Path, Schema, Faults], list[Raw]]
 Writer = Callable[[list[Task], Schema], bytes]
