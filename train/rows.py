@@ -26,8 +26,10 @@ MAX_LINE = 1 << 24
 KINDS = ("title", "body", "list", "question", "quote", "boilerplate")
 
 _TEXTS = ("group", "source", "before", "kind", "split", "sample", "reason")
-_FLAGS = ("title", "furniture")
-FIELDS = ("doc", "n", "text", "sha256", "labels", "coders", *_TEXTS, *_FLAGS)
+FLAGS = ("title", "furniture")
+"""Keys of a row that are true or false."""
+
+FIELDS = ("doc", "n", "text", "sha256", "labels", "coders", *_TEXTS, *FLAGS)
 """Keys of a row that have a meaning here."""
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -130,7 +132,7 @@ def row_faults(row: dict[str, Any], schema: Schema) -> list[str]:
     faults = [] if isinstance(doc, str) and doc.strip() else [f"expected doc, the article's name; found {shown(doc)}"]
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         faults.append(f"expected n, the sentence's number from 0 on; found {shown(n)}")
-    for names, kind, expected in ((_TEXTS, str, "text"), (_FLAGS, bool, "true or false")):
+    for names, kind, expected in ((_TEXTS, str, "text"), (FLAGS, bool, "true or false")):
         faults += [
             f"{name}: expected {expected}; found {shown(row[name])}"
             for name in names

@@ -14,9 +14,7 @@ from train.exchange.formats import FORMATS, guess_format
 from train.exchange.raw import Coding, Guess, Raw, same_second, time_of
 from train.exchange.reading import Notes, Reading
 from train.exchange.task import ABOUT, Prediction, Task, name_by_text, prediction_of
-from train.rows import KINDS, Faults, shown
-
-FLAGS = ("title", "furniture")
+from train.rows import FLAGS, KINDS, Faults, shown
 
 
 class Gatherer:

@@ -24,9 +24,8 @@ from train.exchange.raw import (
     text_in,
 )
 from train.exchange.task import ABOUT, NOBODY, Task
-from train.rows import Faults, nearest
+from train.rows import FLAGS, Faults, nearest
 
-FLAGS = ("title", "furniture")
 TIMES = ("coded_at", "timestamp", "created_at")
 CODERS = ("coder", "annotator", "user")
 _NAMED = re.compile(r"(.+?) \[(.*)\]", re.DOTALL)
