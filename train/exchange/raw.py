@@ -4,7 +4,7 @@ Knows shapes only: no format, and no label.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -243,6 +243,3 @@ def same_second(a: str, b: str) -> bool:
     """Whether two times are the same to the second: tools cut the rest."""
     left, right = time_of(a), time_of(b)
     return left is not None and right is not None and int(left.timestamp()) == int(right.timestamp())
-
-
-Writer = Callable[[list[Task], Schema], bytes]
