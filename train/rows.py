@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,15 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def time_of(at: str) -> datetime | None:
+    """Read a time; one without a zone is taken as UTC. None if it is no time."""
+    try:
+        time = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 def shown(value: object) -> str:
     """Give a value as a message shows it: short, on one line."""
     text = "nothing" if value is None else repr(value)
@@ -185,7 +194,7 @@ def _kept_faults(row: dict[str, Any]) -> list[str]:
     if not isinstance(times, dict):
         faults.append(f"coded_at: expected an object of coders and times; found {shown(times)}")
     else:
-        found = [(name, at) for name, at in times.items() if not _is_time(at)]
+        found = [(name, at) for name, at in times.items() if not isinstance(at, str) or time_of(at) is None]
         faults += [
             f"coded_at: expected a time such as 2026-05-31T12:00:00Z of {n!r}; found {shown(at)}" for n, at in found
         ]
@@ -197,13 +206,6 @@ def _kept_faults(row: dict[str, Any]) -> list[str]:
         for name, data in predictions.items()
         if not isinstance(data, dict) or any(not isinstance(data.get(key, {}), dict) for key in ("labels", "scores"))
     ]
-
-
-def _is_time(value: object) -> bool:
-    try:
-        return isinstance(value, str) and bool(datetime.fromisoformat(value))
-    except ValueError:
-        return False
 
 
 def _label_faults(labels: object, schema: Schema) -> list[str]:

@@ -11,10 +11,10 @@ from typing import Any
 from newslean.schema import Schema
 from train.exchange.answers import Judge
 from train.exchange.formats import FORMATS, guess_format
-from train.exchange.raw import Coding, Guess, Raw, same_second, time_of
+from train.exchange.raw import Coding, Guess, Raw, same_second
 from train.exchange.reading import Notes, Reading
 from train.exchange.task import ABOUT, Prediction, Task, name_by_text, prediction_of
-from train.rows import FLAGS, KINDS, Faults, shown
+from train.rows import FLAGS, KINDS, Faults, shown, time_of
 
 
 class Gatherer:

@@ -22,10 +22,9 @@ from train.exchange.raw import (
     read_records,
     scores_of,
     text_in,
-    time_of,
 )
 from train.exchange.task import ABOUT, NOBODY, Prediction, Task
-from train.rows import Faults, digest, shown
+from train.rows import Faults, digest, shown, time_of
 
 TEXT = "text"
 

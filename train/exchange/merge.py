@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from newslean.schema import Labels, Schema
-from train.exchange.raw import time_of
 from train.exchange.task import NOBODY, Task, plain_prediction, row_of, settle
 from train.labels import in_order
-from train.rows import Faults, digest
+from train.rows import Faults, digest, time_of
 
 Key = tuple[str, int, str]
 """doc, n and the hash of the text."""

@@ -22,10 +22,9 @@ from train.exchange.raw import (
     read_records,
     shown_prediction,
     text_in,
-    time_of,
 )
 from train.exchange.task import ABOUT, NOBODY, Task
-from train.rows import Faults, shown
+from train.rows import Faults, shown, time_of
 
 
 def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:

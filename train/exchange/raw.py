@@ -6,13 +6,12 @@ Knows shapes only: no format, and no label.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from newslean.schema import Dimension, Schema
 from train.exchange.task import NOBODY, Prediction, Task, plain_prediction
-from train.rows import Faults, read_lines, shown
+from train.rows import Faults, read_lines, shown, time_of
 
 Answers = dict[str, list[str]]
 """Labels as found, by dimension as found; under "" those of which the tool does not say the dimension."""
@@ -228,15 +227,6 @@ def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
 def json_list(rows: Iterable[Any]) -> bytes:
     """Give objects as a JSON list, an object a line."""
     return ("[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n").encode()
-
-
-def time_of(at: str) -> datetime | None:
-    """Read a time; one without a zone is taken as UTC. None if it is no time."""
-    try:
-        time = datetime.fromisoformat(at)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def same_second(a: str, b: str) -> bool:
