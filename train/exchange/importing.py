@@ -64,10 +64,7 @@ def import_labels(
         With the faults of all files at once; nothing is written then.
     """
     out = Path(out)
-    if out.suffix != ".jsonl":
-        raise DataError(f"{out}: expected a label file, .jsonl, to write; found another kind.")
-    if out.exists() and not append:
-        raise DataError(f"{out}: expected no such file yet; found one. Add --append to merge into it.")
+    _check_place(out, append=append)
     lines, rows = _old_rows(out, schema)
     known = {(row["doc"], row["text"]): row["n"] for row in rows if "text" in row}
     gatherer = Gatherer(schema, judge or Judge(schema), reading or Reading(), known=known)
@@ -106,6 +103,13 @@ def render_import(done: Imported, out: Path) -> str:
     counts = f"{merged.added:,} rows added, {merged.updated:,} updated, {merged.unchanged:,} as they were"
     lines.append(f"{out}: {counts}; {done.rows:,} in all" + ("" if done.wrote else "; nothing to write"))
     return "\n".join(lines)
+
+
+def _check_place(out: Path, *, append: bool) -> None:
+    if out.suffix != ".jsonl":
+        raise DataError(f"{out}: expected a label file, .jsonl, to write; found another kind.")
+    if out.exists() and not append:
+        raise DataError(f"{out}: expected no such file yet; found one. Add --append to merge into it.")
 
 
 def _old_rows(out: Path, schema: Schema) -> tuple[list[str], list[dict[str, Any]]]:
