@@ -23,10 +23,10 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
     text = read_text(path, faults)
     if text is None:
         return []
-    csv.field_size_limit(MAX_LINE)
     first = text.splitlines()[0]
     delimiter = max(DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    limit = csv.field_size_limit(MAX_LINE)  # the whole process's: put back below
     try:
         header = [title.strip() for title in next(reader)]
         rows = []
@@ -38,6 +38,8 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
     except (csv.Error, StopIteration) as error:
         faults.add(f"{path}:{reader.line_num}", f"expected rows of a table; found a broken one ({error})")
         return []
+    finally:
+        csv.field_size_limit(limit)
     if PAYLOAD in header:
         rows = [(place, [_bare(cell) for cell in cells]) for place, cells in rows]
     for place, cells in rows:

@@ -1,5 +1,6 @@
 """What coders' files may hold, and what an import says and does."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -225,6 +226,15 @@ def test_bad_tables(load, tmp_path):
         with pytest.raises(DataError, match=expected):
             load(text, name="in.csv")
     assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_tables_leave_the_limit_of_cells_as_it_was(load):
+    before = csv.field_size_limit()
+    long = "x" * (before + 1)
+    assert load(f"text,topic,mood\n{long},metals,rise\n", name="in.csv").rows[0]["text"] == long
+    with pytest.raises(DataError, match="broken one"):
+        load('text,topic,mood\n"One.,metals,rise\n', name="in.csv")
+    assert csv.field_size_limit() == before
 
 
 @pytest.mark.parametrize("kind", FORMATS)
