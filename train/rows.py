@@ -73,7 +73,9 @@ def label_files(paths: Sequence[str | Path], faults: Faults) -> list[Path]:
     return list(found.values())
 
 
-def read_objects(path: Path, faults: Faults, hashes: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_objects(
+    path: Path, faults: Faults, hashes: dict[str, str] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the "file:line" and object of each row; an empty object stands for a row that cannot be read."""
     for where, line in read_lines(path, faults, hashes):
         data: Any = {}
@@ -89,16 +91,17 @@ def read_objects(path: Path, faults: Faults, hashes: dict[str, str]) -> Iterator
         yield where, data if isinstance(data, dict) else {}
 
 
-def read_lines(path: Path, faults: Faults, hashes: dict[str, str]) -> Iterator[tuple[str, str | None]]:
+def read_lines(path: Path, faults: Faults, hashes: dict[str, str] | None = None) -> Iterator[tuple[str, str | None]]:
     """Yield the "file:line" and text of each line that is not blank, None for one that cannot be read.
 
-    After the last line, ``hashes`` holds the SHA-256 of the file.
+    After the last line, ``hashes``, if given, holds the SHA-256 of the file.
     """
     sha256 = hashlib.sha256()
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(iter(partial(file.readline, MAX_LINE), b""), 1):
-                sha256.update(raw)
+                if hashes is not None:
+                    sha256.update(raw)
                 where = f"{path}:{number}"
                 line, fault = _decode(raw, "utf-8-sig" if number == 1 else "utf-8")
                 if fault:
@@ -111,7 +114,8 @@ def read_lines(path: Path, faults: Faults, hashes: dict[str, str]) -> Iterator[t
         faults.add(
             str(path), f"expected a file to read; found none: {error.strerror}. Name a .jsonl file or a labels folder"
         )
-    hashes[path.name if path.name not in hashes else f"{path.parent.name}/{path.name}"] = sha256.hexdigest()
+    if hashes is not None:
+        hashes[path.name if path.name not in hashes else f"{path.parent.name}/{path.name}"] = sha256.hexdigest()
 
 
 def _decode(raw: bytes, encoding: str) -> tuple[str | None, str]:

@@ -44,7 +44,7 @@ def read_rows(paths: Sequence[Path], schema: Schema, *, texts: Sequence[Path] = 
     faults, rows = Faults(), list[dict[str, Any]]()
     for path in paths:
         for file in sorted((path / "sentences").glob("*.jsonl")) if path.is_dir() else [path]:
-            for where, row in read_objects(file, faults, {}):
+            for where, row in read_objects(file, faults):
                 found = row_faults(row, schema) if row else []
                 for fault in found:
                     faults.add(where, fault)
@@ -73,10 +73,10 @@ def read_sentences(paths: Sequence[Path], schema: Schema) -> list[Task]:
             found, _ = gather([path], Gatherer(schema, Judge(schema, partial=True), Reading(format=name)))
             tasks += [task for _, task in found]
         elif path.suffix.lower() == ".txt":
-            lines = [line.strip() for _, line in read_lines(path, faults, {}) if line]
+            lines = [line.strip() for _, line in read_lines(path, faults) if line]
             tasks += [Task(name_by_text(line), 0, line) for line in lines if line]
         elif path.suffix.lower() == ".jsonl":
-            for where, row in read_objects(path, faults, {}):
+            for where, row in read_objects(path, faults):
                 tasks += _sentence(where, row, schema, faults) if row else []
         else:
             faults.add(str(path), "expected sentences in a .jsonl, .txt, .csv, .tsv or .xlsx file; found another kind")
@@ -190,8 +190,8 @@ def _texts(paths: Sequence[Path], faults: Faults) -> dict[str, str]:
     found = dict[str, str]()
     for path in paths:
         if path.suffix == ".txt":
-            texts = [(line or "").rstrip("\r\n") for _, line in read_lines(path, faults, {})]
+            texts = [(line or "").rstrip("\r\n") for _, line in read_lines(path, faults)]
         else:
-            texts = [row["text"] for _, row in read_objects(path, faults, {}) if isinstance(row.get("text"), str)]
+            texts = [row["text"] for _, row in read_objects(path, faults) if isinstance(row.get("text"), str)]
         found |= {digest(text): text for text in texts}
     return found

@@ -117,7 +117,7 @@ def _old_rows(out: Path, schema: Schema) -> tuple[list[str], list[dict[str, Any]
     if not out.exists():
         return [], []
     faults, rows = Faults(), list[dict[str, Any]]()
-    for where, row in read_objects(out, faults, {}):
+    for where, row in read_objects(out, faults):
         for fault in row_faults(row, schema) if row else ():
             faults.add(where, fault)
         rows.append(row)
@@ -130,7 +130,7 @@ def _check_beside(out: Path, tasks: list[tuple[str, Task]], here: set[Any], faul
     """Find sentences that would be added although another label file beside has them."""
     new = {key: where for where, task in tasks if (key := (task.doc, task.n, digest(task.text))) not in here}
     for path in sorted(out.parent.glob("*.jsonl")) if out.parent.name == "sentences" else ():
-        for where, row in read_objects(path, Faults(), {}) if path.name != out.name else ():
+        for where, row in read_objects(path, Faults()) if path.name != out.name else ():
             try:
                 place = new.get(key_of(row))
             except (KeyError, AttributeError, TypeError):

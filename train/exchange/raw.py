@@ -204,7 +204,7 @@ def read_records(path: Path, faults: Faults) -> list[tuple[str, dict[str, Any]]]
 
 def _read_lines(path: Path, faults: Faults) -> list[tuple[str, dict[str, Any]]]:
     found, before = list[tuple[str, dict[str, Any]]](), faults.count
-    for where, line in read_lines(path, faults, {}):
+    for where, line in read_lines(path, faults):
         try:
             data = json.loads(line) if line is not None else None
         except (ValueError, RecursionError) as error:
