@@ -16,6 +16,7 @@ from train.exchange.raw import (
     Coding,
     Guess,
     Raw,
+    about_in,
     compact,
     json_list,
     payload_from,
@@ -50,7 +51,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
         payload = payload_from(metadata.get(PAYLOAD))
         coders = {user_id(coder): coder for coder in payload.get("coded", {})}
         codings, skipped = _codings(responses, names, coders)
-        about = {key: place[key] for place in (metadata, fields) for key in ("doc", "n", *ABOUT) if key in place}
+        about = about_in(metadata, fields)
         guesses = _guesses(suggestions, names)
         found.append(Raw(where, text_in(fields), about, codings, guesses, payload, (), skipped))
     return found

@@ -15,6 +15,7 @@ from train.exchange.raw import (
     Answers,
     Coding,
     Raw,
+    about_in,
     json_lines,
     payload_from,
     payload_of,
@@ -50,7 +51,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
         codings = (coding,) if labels and not suggested else ()
         # doccano, which numbers its rows, may give back a suggestion that a coder agrees with, or has not seen.
         unsure = coding if suggested and labels and "id" in row else None
-        about = {key: row[key] for key in ("doc", "n", *ABOUT) if key in row}
+        about = about_in(row)
         text = text_in({k: v for k, v in row.items() if k not in (*LABEL_KEYS, *CODER_KEYS, PAYLOAD, *ABOUT, "doc")})
         found.append(Raw(where, text, about, codings, payload=payload, unsure=unsure))
     return found

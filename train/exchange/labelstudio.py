@@ -15,6 +15,7 @@ from train.exchange.raw import (
     Coding,
     Guess,
     Raw,
+    about_in,
     answers_of,
     json_list,
     payload_from,
@@ -23,7 +24,7 @@ from train.exchange.raw import (
     scores_of,
     text_in,
 )
-from train.exchange.task import ABOUT, NOBODY, Prediction, Task
+from train.exchange.task import NOBODY, Prediction, Task
 from train.rows import Faults, digest, shown, time_of
 
 TEXT = "text"
@@ -55,7 +56,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
                     score=float(score) if isinstance(score, (int, float)) else None,
                 )
             )
-        about = {key: data[key] for key in ("doc", "n", *ABOUT) if key in data}
+        about = about_in(data)
         found.append(Raw(where, text_in(data), about, tuple(codings), tuple(guesses), payload, (), skipped))
     return found
 

@@ -16,6 +16,7 @@ from train.exchange.raw import (
     PAYLOAD,
     Coding,
     Raw,
+    about_in,
     json_lines,
     payload_from,
     payload_of,
@@ -23,7 +24,7 @@ from train.exchange.raw import (
     shown_prediction,
     text_in,
 )
-from train.exchange.task import ABOUT, NOBODY, Task
+from train.exchange.task import NOBODY, Task
 from train.rows import Faults, shown, time_of
 
 
@@ -42,7 +43,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
             untag(chosen, schema), coder if isinstance(coder, str) else NOBODY, _time(row.get("_timestamp"))
         )
         meta: Any = row["meta"] if isinstance(row.get("meta"), dict) else {}
-        about = {key: place[key] for place in (meta, row) for key in ("doc", "n", *ABOUT) if key in place}
+        about = about_in(meta, row)
         codings = (coding,) if answer == "accept" else ()
         skipped = int(answer in ("reject", "ignore"))
         found.append(Raw(where, text_in(row), about, codings, payload=payload, skipped=skipped))

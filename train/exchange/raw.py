@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from newslean.schema import Dimension, Schema
-from train.exchange.task import NOBODY, Prediction, Task, plain_prediction
+from train.exchange.task import ABOUT, NOBODY, Prediction, Task, plain_predictions
 from train.rows import Faults, read_lines, shown, time_of
 
 Answers = dict[str, list[str]]
@@ -75,6 +75,11 @@ class Raw:
     unsure: Coding | None = None
 
 
+def about_in(*places: dict[str, Any]) -> dict[str, Any]:
+    """Find what a tool's file tells of a sentence under the keys of a row; of several places the last counts."""
+    return {key: place[key] for place in places for key in ("doc", "n", *ABOUT) if key in place}
+
+
 def payload_of(task: Task, schema: Schema, *, coders: Iterable[str] | None = None) -> dict[str, Any]:
     """Give what a tool has no place for, to be carried beside.
 
@@ -92,7 +97,7 @@ def payload_of(task: Task, schema: Schema, *, coders: Iterable[str] | None = Non
         # Tells "asked, and nothing chosen" from "not answered", which no tool does.
         "coded": {name: [*task.coders[name]] for name in names},
         "coded_at": task.coded_at,
-        "predictions": {name: plain_prediction(found) for name, found in task.predictions.items()},
+        "predictions": plain_predictions(task),
     }
     return {key: value for key, value in payload.items() if value or key in ("doc", "n")}
 
