@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from newslean.schema import Schema
-from train.exchange.answers import safe_names
 from train.exchange.raw import (
     PAYLOAD,
     Coding,
@@ -26,6 +25,7 @@ from train.exchange.raw import (
     shown_prediction,
     text_in,
 )
+from train.exchange.spelling import safe_names
 from train.exchange.task import ABOUT, NOBODY, Task
 from train.rows import Faults, digest, shown
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from newslean.schema import Schema
-from train.exchange.answers import tag_list, tags
 from train.exchange.raw import (
     PAYLOAD,
-    Answers,
     Coding,
     Raw,
     about_in,
@@ -23,6 +21,7 @@ from train.exchange.raw import (
     shown_prediction,
     text_in,
 )
+from train.exchange.spelling import tag, tag_list, tags, untag
 from train.exchange.task import ABOUT, NOBODY, Task
 from train.rows import Faults, shown
 
@@ -65,7 +64,7 @@ def write(tasks: list[Task], schema: Schema) -> bytes:
 
 def setup(schema: Schema) -> bytes:
     """Write the label types, to be imported on doccano's page of labels."""
-    labels = [tag_list({d.name: [label]}, schema)[0] for d in schema.dimensions for label in d.labels]
+    labels = [tag(schema, d.name, label) for d in schema.dimensions for label in d.labels]
     types = [
         {
             "text": text,
@@ -96,16 +95,3 @@ def _lines(task: Task, schema: Schema) -> list[dict[str, Any]]:
     shown_one = shown_prediction(task)
     suggested = tag_list(shown_one[1].labels, schema) if shown_one else []
     return [{**head, "label": suggested, "user": NOBODY, PAYLOAD: {**payload_of(task, schema), "suggested": suggested}}]
-
-
-def untag(labels: list[Any], schema: Schema) -> Answers:
-    """Sort labels of one list by the dimension that they name; those that name none stand under ""."""
-    known, answers = tags(schema), Answers()
-    for label in labels:
-        name, word = known.get(label, ("", label)) if isinstance(label, str) else ("", label)
-        if not name and isinstance(label, str):
-            # An unknown label of a known dimension, or two labels in one, is reported as that dimension's.
-            name = next((d for d in schema.names if label.startswith(f"{d}:")), "")
-            word = label.removeprefix(f"{name}:") if name else label
-        answers.setdefault(name, []).append(word)
-    return answers

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from newslean.schema import Schema
-from train.exchange.answers import tag_list, tags
-from train.exchange.doccano import untag
 from train.exchange.raw import (
     PAYLOAD,
     Coding,
@@ -24,6 +22,7 @@ from train.exchange.raw import (
     shown_prediction,
     text_in,
 )
+from train.exchange.spelling import tag, tag_list, tags, untag
 from train.exchange.task import NOBODY, Task
 from train.rows import Faults, shown, time_of
 
@@ -66,7 +65,7 @@ def setup(schema: Schema) -> bytes:
 def _lines(task: Task, schema: Schema) -> list[dict[str, Any]]:
     several = len(schema.dimensions) > 1
     options = [
-        {"id": tag_list({d.name: [label]}, schema)[0], "text": f"{d.name}: {label}" if several else label}
+        {"id": tag(schema, d.name, label), "text": f"{d.name}: {label}" if several else label}
         for d in schema.dimensions
         for label in d.labels
     ]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from newslean.errors import DataError
 from newslean.schema import Schema
-from train.exchange.answers import join_labels, part_labels
 from train.exchange.raw import (
     PAYLOAD,
     Answers,
@@ -23,6 +22,7 @@ from train.exchange.raw import (
     shown_prediction,
     text_in,
 )
+from train.exchange.spelling import join_labels, part_labels
 from train.exchange.task import ABOUT, NOBODY, Task
 from train.rows import FLAGS, Faults, nearest
 

@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from newslean.schema import schema_from_dict
-from train.exchange.answers import join_labels, part_labels, safe_names
 from train.exchange.formats import FORMATS, guess_format
+from train.exchange.spelling import join_labels, part_labels, safe_names
 from train.exchange.task import Prediction, Task
 
 LABELS = {"topic": ["metals"], "mood": "rise"}
