@@ -17,14 +17,13 @@ from train.exchange.raw import (
     Raw,
     about_in,
     compact,
-    json_list,
     payload_from,
     payload_of,
-    read_records,
     scores_of,
     shown_prediction,
     text_in,
 )
+from train.exchange.sources import json_list, read_records
 from train.exchange.spelling import safe_names
 from train.exchange.task import ABOUT, NOBODY, Task
 from train.rows import Faults, digest, shown

@@ -9,7 +9,8 @@ import io
 from pathlib import Path
 
 from newslean.schema import Schema
-from train.exchange.raw import PAYLOAD, Raw, read_text
+from train.exchange.raw import PAYLOAD, Raw
+from train.exchange.sources import read_text
 from train.exchange.table import Table, raws_of, table_of
 from train.exchange.task import Task
 from train.rows import MAX_LINE, Faults

@@ -9,18 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from newslean.schema import Schema
-from train.exchange.raw import (
-    PAYLOAD,
-    Coding,
-    Raw,
-    about_in,
-    json_lines,
-    payload_from,
-    payload_of,
-    read_records,
-    shown_prediction,
-    text_in,
-)
+from train.exchange.raw import PAYLOAD, Coding, Raw, about_in, payload_from, payload_of, shown_prediction, text_in
+from train.exchange.sources import json_lines, read_records
 from train.exchange.spelling import tag, tag_list, tags, untag
 from train.exchange.task import ABOUT, NOBODY, Task
 from train.rows import Faults, shown

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from newslean.errors import DataError
 from newslean.schema import Schema
-from train.exchange.raw import Raw, read_text
+from train.exchange.raw import Raw
+from train.exchange.sources import read_text
 from train.exchange.task import Task
 from train.rows import Faults
 

@@ -17,13 +17,12 @@ from train.exchange.raw import (
     Raw,
     about_in,
     answers_of,
-    json_list,
     payload_from,
     payload_of,
-    read_records,
     scores_of,
     text_in,
 )
+from train.exchange.sources import json_list, read_records
 from train.exchange.task import NOBODY, Prediction, Task
 from train.rows import Faults, digest, shown, time_of
 
