@@ -174,15 +174,12 @@ def _sentence(where: str, row: dict[str, Any], schema: Schema, faults: Faults) -
         return []
     if "doc" not in row:
         row = {**row, "doc": name_by_text(text), "n": 0}
-    kept = {
-        key: row[key]
-        for key in ("doc", "n", "text", *ABOUT, "labels", "coders", "coded_at", "predictions")
-        if key in row
-    }
-    found = row_faults({"labels": {}, "n": 0, **kept}, schema)
+    keys = ("doc", "n", "text", *ABOUT, "labels", "coders", "coded_at", "predictions")
+    row = {"labels": {}, "n": 0, **{key: row[key] for key in keys if key in row}}
+    found = row_faults(row, schema)
     for fault in found:
         faults.add(where, fault)
-    return [] if found else [task_of({"labels": {}, "n": 0, **kept}, schema)]
+    return [] if found else [task_of(row, schema)]
 
 
 def _texts(paths: Sequence[Path], faults: Faults) -> dict[str, str]:

@@ -129,7 +129,7 @@ def _old_rows(out: Path, schema: Schema) -> tuple[list[str], list[dict[str, Any]
 def _check_beside(out: Path, tasks: list[tuple[str, Task]], here: set[Any], faults: Faults) -> None:
     """Find sentences that would be added although another label file beside has them."""
     new = {key: where for where, task in tasks if (key := (task.doc, task.n, digest(task.text))) not in here}
-    for path in sorted(out.parent.glob("*.jsonl")) if out.parent.name == "sentences" else ():
+    for path in sorted(out.parent.glob("*.jsonl")) if new and out.parent.name == "sentences" else ():
         for where, row in read_objects(path, Faults()) if path.name != out.name else ():
             try:
                 place = new.get(key_of(row))
