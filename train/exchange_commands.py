@@ -51,10 +51,8 @@ def import_command(files: Any, out: Path, append: bool, schema: Path | None, **o
     from train.exchange.reading import Reading
 
     label_set = read_schema(schema or _schema_beside(out))
-    coders, names = (
-        _pairs([c for c in options["coder"] if "=" in c], "--coder"),
-        [c for c in options["coder"] if "=" not in c],
-    )
+    coders = _pairs([c for c in options["coder"] if "=" in c], "--coder")
+    names = [c for c in options["coder"] if "=" not in c]
     if len(names) > 1:
         raise DataError(f"--coder: expected one name for what no coder is named for; found {', '.join(names)}.")
     judge = Judge(

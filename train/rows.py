@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ MAX_LINE = 1 << 24
 KINDS = ("title", "body", "list", "question", "quote", "boilerplate")
 
 _TEXTS = ("group", "source", "before", "kind", "split", "sample", "reason")
-_FLAGS = ("title", "furniture")
-FIELDS = ("doc", "n", "text", "sha256", "labels", "coders", *_TEXTS, *_FLAGS)
+FLAGS = ("title", "furniture")
+"""Keys of a row that are true or false."""
+
+FIELDS = ("doc", "n", "text", "sha256", "labels", "coders", *_TEXTS, *FLAGS)
 """Keys of a row that have a meaning here."""
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -71,7 +73,9 @@ def label_files(paths: Sequence[str | Path], faults: Faults) -> list[Path]:
     return list(found.values())
 
 
-def read_objects(path: Path, faults: Faults, hashes: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_objects(
+    path: Path, faults: Faults, hashes: dict[str, str] | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the "file:line" and object of each row; an empty object stands for a row that cannot be read."""
     for where, line in read_lines(path, faults, hashes):
         data: Any = {}
@@ -87,16 +91,17 @@ def read_objects(path: Path, faults: Faults, hashes: dict[str, str]) -> Iterator
         yield where, data if isinstance(data, dict) else {}
 
 
-def read_lines(path: Path, faults: Faults, hashes: dict[str, str]) -> Iterator[tuple[str, str | None]]:
+def read_lines(path: Path, faults: Faults, hashes: dict[str, str] | None = None) -> Iterator[tuple[str, str | None]]:
     """Yield the "file:line" and text of each line that is not blank, None for one that cannot be read.
 
-    After the last line, ``hashes`` holds the SHA-256 of the file.
+    After the last line, ``hashes``, if given, holds the SHA-256 of the file.
     """
     sha256 = hashlib.sha256()
     try:
         with path.open("rb") as file:
             for number, raw in enumerate(iter(partial(file.readline, MAX_LINE), b""), 1):
-                sha256.update(raw)
+                if hashes is not None:
+                    sha256.update(raw)
                 where = f"{path}:{number}"
                 line, fault = _decode(raw, "utf-8-sig" if number == 1 else "utf-8")
                 if fault:
@@ -109,7 +114,8 @@ def read_lines(path: Path, faults: Faults, hashes: dict[str, str]) -> Iterator[t
         faults.add(
             str(path), f"expected a file to read; found none: {error.strerror}. Name a .jsonl file or a labels folder"
         )
-    hashes[path.name if path.name not in hashes else f"{path.parent.name}/{path.name}"] = sha256.hexdigest()
+    if hashes is not None:
+        hashes[path.name if path.name not in hashes else f"{path.parent.name}/{path.name}"] = sha256.hexdigest()
 
 
 def _decode(raw: bytes, encoding: str) -> tuple[str | None, str]:
@@ -130,7 +136,7 @@ def row_faults(row: dict[str, Any], schema: Schema) -> list[str]:
     faults = [] if isinstance(doc, str) and doc.strip() else [f"expected doc, the article's name; found {shown(doc)}"]
     if isinstance(n, bool) or not isinstance(n, int) or n < 0:
         faults.append(f"expected n, the sentence's number from 0 on; found {shown(n)}")
-    for names, kind, expected in ((_TEXTS, str, "text"), (_FLAGS, bool, "true or false")):
+    for names, kind, expected in ((_TEXTS, str, "text"), (FLAGS, bool, "true or false")):
         faults += [
             f"{name}: expected {expected}; found {shown(row[name])}"
             for name in names
@@ -154,6 +160,15 @@ def row_faults(row: dict[str, Any], schema: Schema) -> list[str]:
 def digest(text: str) -> str:
     """Hex SHA-256 of a text in UTF-8."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def time_of(at: str) -> datetime | None:
+    """Read a time; one without a zone is taken as UTC. None if it is no time."""
+    try:
+        time = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def shown(value: object) -> str:
@@ -183,7 +198,7 @@ def _kept_faults(row: dict[str, Any]) -> list[str]:
     if not isinstance(times, dict):
         faults.append(f"coded_at: expected an object of coders and times; found {shown(times)}")
     else:
-        found = [(name, at) for name, at in times.items() if not _is_time(at)]
+        found = [(name, at) for name, at in times.items() if not isinstance(at, str) or time_of(at) is None]
         faults += [
             f"coded_at: expected a time such as 2026-05-31T12:00:00Z of {n!r}; found {shown(at)}" for n, at in found
         ]
@@ -195,13 +210,6 @@ def _kept_faults(row: dict[str, Any]) -> list[str]:
         for name, data in predictions.items()
         if not isinstance(data, dict) or any(not isinstance(data.get(key, {}), dict) for key in ("labels", "scores"))
     ]
-
-
-def _is_time(value: object) -> bool:
-    try:
-        return isinstance(value, str) and bool(datetime.fromisoformat(value))
-    except ValueError:
-        return False
 
 
 def _label_faults(labels: object, schema: Schema) -> list[str]:

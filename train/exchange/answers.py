@@ -3,20 +3,16 @@
 Knows the schema; knows no tool and no file.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from itertools import count
+from collections.abc import Iterator, Mapping, Sequence
 
 from newslean.errors import DataError
-from newslean.schema import Dimension, Labels, Schema
+from newslean.schema import Labels, Schema
 from train.exchange.raw import Answers
+from train.exchange.spelling import tags
 from train.rows import nearest, shown
 
 SEPARATORS = ("|", ",", ";", "/", "+", "&", "#", "\n", "\t")
 """What people put between two labels that should have been two answers."""
-
-JOINT = "|"
-"""What stands between several labels in one cell of our own exports."""
 
 
 class Judge:
@@ -152,93 +148,6 @@ class Judge:
             return known[value]
         named = [d.name for d in self.schema.dimensions if value in d.labels]
         return (named[0], value) if not place and len(named) == 1 else None
-
-
-@lru_cache(maxsize=4)
-def tags(schema: Schema) -> dict[str, tuple[str, str]]:
-    """Map ``dimension:label`` to both, for tools with one list of labels.
-
-    Raises
-    ------
-    DataError
-        If two labels would be written alike.
-    """
-    found: dict[str, tuple[str, str]] = {}
-    for name, label in ((d.name, label) for d in schema.dimensions for label in d.labels):
-        other = found.setdefault(f"{name}:{label}", (name, label))
-        if other != (name, label):
-            raise DataError(
-                f"schema: expected dimensions and labels that differ when joined by a colon; found {name!r}, {label!r} "
-                f"and {other[0]!r}, {other[1]!r}. Rename one."
-            )
-    return found
-
-
-def tag(schema: Schema, dimension: str, label: str) -> str:
-    """Write a label for a tool with one list of labels: its dimension before it, unless there is but one."""
-    return label if len(schema.dimensions) == 1 else f"{dimension}:{label}"
-
-
-def tag_list(labels: Labels, schema: Schema) -> list[str]:
-    """Write all labels of a sentence as tags."""
-    pairs = [(name, value if isinstance(value, list) else [value]) for name, value in labels.items()]
-    return [tag(schema, name, label) for name, values in pairs for label in values]
-
-
-def join_labels(value: str | list[str]) -> str:
-    r"""Write the labels of one dimension in one cell.
-
-    Examples
-    --------
-    >>> join_labels(["chips", "a|b"])
-    'chips|a\\|b'
-    """
-    values = value if isinstance(value, list) else [value]
-    return JOINT.join(label.replace("\\", "\\\\").replace(JOINT, "\\" + JOINT) for label in values)
-
-
-def part_labels(cell: str, d: Dimension) -> list[str]:
-    r"""Read a cell of labels: what `join_labels` wrote, or one label with a bar in its name, or what it is.
-
-    Only a ``multi`` dimension is split, and only if each part is known: the rest is for `Judge` to report.
-
-    Examples
-    --------
-    >>> d = Dimension("topic", "multi", ("chips", "a|b"))
-    >>> part_labels("chips|a\\|b", d), part_labels("chips|chip", d), part_labels(" ", d)
-    (['chips', 'a|b'], ['chips|chip'], [])
-    """
-    cell = cell.strip()
-    if not cell:
-        return []
-    parts, rest = [""], iter(cell)
-    for char in rest:
-        if char == JOINT:
-            parts.append("")
-        else:
-            parts[-1] += next(rest, "") if char == "\\" else char
-    parts = [part.strip() for part in parts]
-    return parts if all(part in d.labels for part in parts) and (d.multi or len(parts) == 1) else [cell]
-
-
-def safe_names(schema: Schema, pattern: str, *, taken: Iterable[str] = ()) -> dict[str, str]:
-    """Map each dimension to a name of the characters that a tool allows, all different.
-
-    Parameters
-    ----------
-    pattern : str
-        The characters allowed beside letters without case: "_", or "_-".
-    taken : iterable of str
-        Names that the tool uses itself.
-    """
-    used, names = {*taken}, dict[str, str]()
-    for d in schema.dimensions:
-        base = "".join(c if (c.isascii() and c.isalnum()) or c in pattern else "_" for c in d.name.lower())
-        base = base if base[:1].isalpha() else f"d{base}"
-        candidates = (f"{base}{'' if n == 1 else n}" for n in count(1))
-        names[d.name] = next(name for name in candidates if name not in used)
-        used.add(names[d.name])
-    return names
 
 
 def _splits(value: str, separators: Sequence[str]) -> Iterator[tuple[str, list[str]]]:

@@ -9,27 +9,26 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from newslean.schema import Schema
-from train.exchange.answers import safe_names
+from newslean.schema import Dimension, Schema
 from train.exchange.raw import (
     PAYLOAD,
     Coding,
     Guess,
     Raw,
+    about_in,
     compact,
-    json_list,
     payload_from,
     payload_of,
-    read_records,
     scores_of,
     shown_prediction,
     text_in,
 )
-from train.exchange.task import ABOUT, NOBODY, Task
+from train.exchange.sources import json_list, read_records
+from train.exchange.spelling import safe_names
+from train.exchange.task import ABOUT, NOBODY, Prediction, Task
 from train.rows import Faults, digest, shown
 
 NAMESPACE = uuid.UUID("6c2d1e8e-4c25-5a0e-9a0f-1d1b8f8f6a52")
-FIELDS = ("text", "before", PAYLOAD, "id", "status", "_server_id")
 
 
 def user_id(coder: str) -> str:
@@ -51,7 +50,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
         payload = payload_from(metadata.get(PAYLOAD))
         coders = {user_id(coder): coder for coder in payload.get("coded", {})}
         codings, skipped = _codings(responses, names, coders)
-        about = {key: place[key] for place in (metadata, fields) for key in ("doc", "n", *ABOUT) if key in place}
+        about = about_in(metadata, fields)
         guesses = _guesses(suggestions, names)
         found.append(Raw(where, text_in(fields), about, codings, guesses, payload, (), skipped))
     return found
@@ -65,32 +64,39 @@ def write(tasks: list[Task], schema: Schema) -> bytes:
 
 def setup(schema: Schema) -> bytes:
     """Write the settings, which ``rg.Settings.from_json`` reads."""
-    questions: list[dict[str, Any]] = []
-    for d in schema.dimensions:
-        options = [{"value": label, "text": label, "description": None} for label in d.labels]
-        kind = "multi_label_selection" if d.multi else "label_selection"
-        shape: dict[str, Any] = {
-            "type": kind,
-            "options": options,
-            "visible_options": len(options) if len(options) > 2 else None,
-        }
-        if d.multi:
-            shape["options_order"] = "natural"
-        question: dict[str, Any] = {
-            "name": _questions(schema)[d.name],
-            "title": d.name,
-            "description": None,
-            "required": not d.multi,
-        }
-        questions.append({**question, "settings": shape})
-    fields = [
-        {"name": name, "title": name, "required": name == "text", "settings": {"type": "text", "use_markdown": False}}
-        for name in ("text", "before")
-    ]
-    settings: dict[str, Any] = {"guidelines": None, "allow_extra_metadata": True, "fields": fields}
-    settings |= {"questions": questions}
-    settings |= {"vectors": [], "metadata": [], "distribution": {"strategy": "overlap", "min_submitted": 1}}
+    settings = {
+        "guidelines": None,
+        "allow_extra_metadata": True,
+        "fields": [
+            {
+                "name": name,
+                "title": name,
+                "required": name == "text",
+                "settings": {"type": "text", "use_markdown": False},
+            }
+            for name in ("text", "before")
+        ],
+        "questions": [_question(schema[name], safe) for name, safe in _questions(schema).items()],
+        "vectors": [],
+        "metadata": [],
+        "distribution": {"strategy": "overlap", "min_submitted": 1},
+    }
     return (json.dumps(settings, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _question(d: Dimension, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "title": d.name,
+        "description": None,
+        "required": not d.multi,
+        "settings": {
+            "type": "multi_label_selection" if d.multi else "label_selection",
+            "options": [{"value": label, "text": label, "description": None} for label in d.labels],
+            "visible_options": len(d.labels) if len(d.labels) > 2 else None,
+            **({"options_order": "natural"} if d.multi else {}),
+        },
+    }
 
 
 def _questions(schema: Schema) -> dict[str, str]:
@@ -105,14 +111,14 @@ def _record(task: Task, schema: Schema, questions: dict[str, str]) -> dict[str, 
                 continue  # Argilla takes no answer without a label: payload tells it from none
             responses.setdefault(questions[name], []).append({"value": value, "user_id": user_id(coder)})
     suggestions = {}
-    for model, found in [last] if (last := shown_prediction(task)) else []:
-        for name, value in found.labels.items():
-            if value == []:
-                continue
-            scores = found.scores.get(name, {})
-            each = [scores[label] for label in value] if isinstance(value, list) and {*value} <= {*scores} else None
-            score = each if isinstance(value, list) else scores_of(schema[name], found)
-            suggestions[questions[name]] = {"value": value, "score": score or None, "agent": model}
+    model, found = shown_prediction(task) or ("", Prediction({}))
+    for name, value in found.labels.items():
+        if value == []:
+            continue
+        scores = found.scores.get(name, {})
+        each = [scores[label] for label in value] if isinstance(value, list) and {*value} <= {*scores} else None
+        score = each if isinstance(value, list) else scores_of(schema[name], found)
+        suggestions[questions[name]] = {"value": value, "score": score or None, "agent": model}
     before = task.about.get("before")
     return {
         "id": digest(f"{task.doc}\n{task.n}\n{task.text}")[:32],

@@ -9,7 +9,8 @@ from typing import Any
 from newslean.errors import DataError
 from newslean.schema import Schema
 from train.exchange.inception import SENTENCE, layers, raw_from, spans_of
-from train.exchange.raw import Raw, read_text
+from train.exchange.raw import Raw
+from train.exchange.sources import read_text
 from train.exchange.task import Task
 from train.rows import Faults, shown
 

@@ -9,7 +9,8 @@ import io
 from pathlib import Path
 
 from newslean.schema import Schema
-from train.exchange.raw import PAYLOAD, Raw, read_text
+from train.exchange.raw import PAYLOAD, Raw
+from train.exchange.sources import read_text
 from train.exchange.table import Table, raws_of, table_of
 from train.exchange.task import Task
 from train.rows import MAX_LINE, Faults
@@ -23,10 +24,10 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
     text = read_text(path, faults)
     if text is None:
         return []
-    csv.field_size_limit(MAX_LINE)
     first = text.splitlines()[0]
     delimiter = max(DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    limit = csv.field_size_limit(MAX_LINE)  # the whole process's: put back below
     try:
         header = [title.strip() for title in next(reader)]
         rows = []
@@ -38,6 +39,8 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
     except (csv.Error, StopIteration) as error:
         faults.add(f"{path}:{reader.line_num}", f"expected rows of a table; found a broken one ({error})")
         return []
+    finally:
+        csv.field_size_limit(limit)
     if PAYLOAD in header:
         rows = [(place, [_bare(cell) for cell in cells]) for place, cells in rows]
     for place, cells in rows:

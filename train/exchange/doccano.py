@@ -9,19 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from newslean.schema import Schema
-from train.exchange.answers import tag_list, tags
-from train.exchange.raw import (
-    PAYLOAD,
-    Answers,
-    Coding,
-    Raw,
-    json_lines,
-    payload_from,
-    payload_of,
-    read_records,
-    shown_prediction,
-    text_in,
-)
+from train.exchange.raw import PAYLOAD, Coding, Raw, about_in, payload_from, payload_of, shown_prediction, text_in
+from train.exchange.sources import json_lines, read_records
+from train.exchange.spelling import tag, tag_list, tags, untag
 from train.exchange.task import ABOUT, NOBODY, Task
 from train.rows import Faults, shown
 
@@ -50,7 +40,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
         codings = (coding,) if labels and not suggested else ()
         # doccano, which numbers its rows, may give back a suggestion that a coder agrees with, or has not seen.
         unsure = coding if suggested and labels and "id" in row else None
-        about = {key: row[key] for key in ("doc", "n", *ABOUT) if key in row}
+        about = about_in(row)
         text = text_in({k: v for k, v in row.items() if k not in (*LABEL_KEYS, *CODER_KEYS, PAYLOAD, *ABOUT, "doc")})
         found.append(Raw(where, text, about, codings, payload=payload, unsure=unsure))
     return found
@@ -64,7 +54,7 @@ def write(tasks: list[Task], schema: Schema) -> bytes:
 
 def setup(schema: Schema) -> bytes:
     """Write the label types, to be imported on doccano's page of labels."""
-    labels = [tag_list({d.name: [label]}, schema)[0] for d in schema.dimensions for label in d.labels]
+    labels = [tag(schema, d.name, label) for d in schema.dimensions for label in d.labels]
     types = [
         {
             "text": text,
@@ -95,16 +85,3 @@ def _lines(task: Task, schema: Schema) -> list[dict[str, Any]]:
     shown_one = shown_prediction(task)
     suggested = tag_list(shown_one[1].labels, schema) if shown_one else []
     return [{**head, "label": suggested, "user": NOBODY, PAYLOAD: {**payload_of(task, schema), "suggested": suggested}}]
-
-
-def untag(labels: list[Any], schema: Schema) -> Answers:
-    """Sort labels of one list by the dimension that they name; those that name none stand under ""."""
-    known, answers = tags(schema), Answers()
-    for label in labels:
-        name, word = known.get(label, ("", label)) if isinstance(label, str) else ("", label)
-        if not name and isinstance(label, str):
-            # An unknown label of a known dimension, or two labels in one, is reported as that dimension's.
-            name = next((d for d in schema.names if label.startswith(f"{d}:")), "")
-            word = label.removeprefix(f"{name}:") if name else label
-        answers.setdefault(name, []).append(word)
-    return answers

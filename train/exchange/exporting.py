@@ -44,7 +44,7 @@ def read_rows(paths: Sequence[Path], schema: Schema, *, texts: Sequence[Path] = 
     faults, rows = Faults(), list[dict[str, Any]]()
     for path in paths:
         for file in sorted((path / "sentences").glob("*.jsonl")) if path.is_dir() else [path]:
-            for where, row in read_objects(file, faults, {}):
+            for where, row in read_objects(file, faults):
                 found = row_faults(row, schema) if row else []
                 for fault in found:
                     faults.add(where, fault)
@@ -73,10 +73,10 @@ def read_sentences(paths: Sequence[Path], schema: Schema) -> list[Task]:
             found, _ = gather([path], Gatherer(schema, Judge(schema, partial=True), Reading(format=name)))
             tasks += [task for _, task in found]
         elif path.suffix.lower() == ".txt":
-            lines = [line.strip() for _, line in read_lines(path, faults, {}) if line]
+            lines = [line.strip() for _, line in read_lines(path, faults) if line]
             tasks += [Task(name_by_text(line), 0, line) for line in lines if line]
         elif path.suffix.lower() == ".jsonl":
-            for where, row in read_objects(path, faults, {}):
+            for where, row in read_objects(path, faults):
                 tasks += _sentence(where, row, schema, faults) if row else []
         else:
             faults.add(str(path), "expected sentences in a .jsonl, .txt, .csv, .tsv or .xlsx file; found another kind")
@@ -174,15 +174,12 @@ def _sentence(where: str, row: dict[str, Any], schema: Schema, faults: Faults) -
         return []
     if "doc" not in row:
         row = {**row, "doc": name_by_text(text), "n": 0}
-    kept = {
-        key: row[key]
-        for key in ("doc", "n", "text", *ABOUT, "labels", "coders", "coded_at", "predictions")
-        if key in row
-    }
-    found = row_faults({"labels": {}, "n": 0, **kept}, schema)
+    keys = ("doc", "n", "text", *ABOUT, "labels", "coders", "coded_at", "predictions")
+    row = {"labels": {}, "n": 0, **{key: row[key] for key in keys if key in row}}
+    found = row_faults(row, schema)
     for fault in found:
         faults.add(where, fault)
-    return [] if found else [task_of({"labels": {}, "n": 0, **kept}, schema)]
+    return [] if found else [task_of(row, schema)]
 
 
 def _texts(paths: Sequence[Path], faults: Faults) -> dict[str, str]:
@@ -190,8 +187,8 @@ def _texts(paths: Sequence[Path], faults: Faults) -> dict[str, str]:
     found = dict[str, str]()
     for path in paths:
         if path.suffix == ".txt":
-            texts = [(line or "").rstrip("\r\n") for _, line in read_lines(path, faults, {})]
+            texts = [(line or "").rstrip("\r\n") for _, line in read_lines(path, faults)]
         else:
-            texts = [row["text"] for _, row in read_objects(path, faults, {}) if isinstance(row.get("text"), str)]
+            texts = [row["text"] for _, row in read_objects(path, faults) if isinstance(row.get("text"), str)]
         found |= {digest(text): text for text in texts}
     return found

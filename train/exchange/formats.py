@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from newslean.errors import DataError
 from newslean.schema import Schema
-from train.exchange.raw import Raw, Writer, read_text
+from train.exchange.raw import Raw
+from train.exchange.sources import read_text
 from train.exchange.task import Task
 from train.rows import Faults
 
@@ -32,7 +33,7 @@ class Format:
 
     def write(self, tasks: list[Task], schema: Schema) -> bytes:
         """Give tasks as the bytes of a file."""
-        return cast("Writer", getattr(self._room(), self.writer))(tasks, schema)
+        return cast("bytes", getattr(self._room(), self.writer)(tasks, schema))
 
     def setup(self, schema: Schema) -> bytes:
         """Give what sets the tool up with a label set, as the bytes of a file."""

@@ -11,12 +11,10 @@ from typing import Any
 from newslean.schema import Schema
 from train.exchange.answers import Judge
 from train.exchange.formats import FORMATS, guess_format
-from train.exchange.raw import Coding, Guess, Raw, same_second, time_of
+from train.exchange.raw import Coding, Guess, Raw, same_second
 from train.exchange.reading import Notes, Reading
 from train.exchange.task import ABOUT, Prediction, Task, name_by_text, prediction_of
-from train.rows import KINDS, Faults, shown
-
-FLAGS = ("title", "furniture")
+from train.rows import FLAGS, KINDS, Faults, shown, time_of
 
 
 class Gatherer:
@@ -63,7 +61,6 @@ class Gatherer:
             yield from ([name] if name and values else tagged)
 
     def _take(self, raw: Raw, index: int, asked: list[str], seen: dict[tuple[str, int, str, str], str]) -> None:
-        self.notes.tasks += 1
         self.notes.skipped += raw.skipped
         if not isinstance(raw.text, str) or not raw.text.strip():
             self.faults.add(raw.where, f"text: expected the sentence; found {shown(raw.text)}")

@@ -64,10 +64,7 @@ def import_labels(
         With the faults of all files at once; nothing is written then.
     """
     out = Path(out)
-    if out.suffix != ".jsonl":
-        raise DataError(f"{out}: expected a label file, .jsonl, to write; found another kind.")
-    if out.exists() and not append:
-        raise DataError(f"{out}: expected no such file yet; found one. Add --append to merge into it.")
+    _check_place(out, append=append)
     lines, rows = _old_rows(out, schema)
     known = {(row["doc"], row["text"]): row["n"] for row in rows if "text" in row}
     gatherer = Gatherer(schema, judge or Judge(schema), reading or Reading(), known=known)
@@ -108,12 +105,19 @@ def render_import(done: Imported, out: Path) -> str:
     return "\n".join(lines)
 
 
+def _check_place(out: Path, *, append: bool) -> None:
+    if out.suffix != ".jsonl":
+        raise DataError(f"{out}: expected a label file, .jsonl, to write; found another kind.")
+    if out.exists() and not append:
+        raise DataError(f"{out}: expected no such file yet; found one. Add --append to merge into it.")
+
+
 def _old_rows(out: Path, schema: Schema) -> tuple[list[str], list[dict[str, Any]]]:
     """Read the label file that is there, each row with its line."""
     if not out.exists():
         return [], []
     faults, rows = Faults(), list[dict[str, Any]]()
-    for where, row in read_objects(out, faults, {}):
+    for where, row in read_objects(out, faults):
         for fault in row_faults(row, schema) if row else ():
             faults.add(where, fault)
         rows.append(row)
@@ -125,8 +129,8 @@ def _old_rows(out: Path, schema: Schema) -> tuple[list[str], list[dict[str, Any]
 def _check_beside(out: Path, tasks: list[tuple[str, Task]], here: set[Any], faults: Faults) -> None:
     """Find sentences that would be added although another label file beside has them."""
     new = {key: where for where, task in tasks if (key := (task.doc, task.n, digest(task.text))) not in here}
-    for path in sorted(out.parent.glob("*.jsonl")) if out.parent.name == "sentences" else ():
-        for where, row in read_objects(path, Faults(), {}) if path.name != out.name else ():
+    for path in sorted(out.parent.glob("*.jsonl")) if new and out.parent.name == "sentences" else ():
+        for where, row in read_objects(path, Faults()) if path.name != out.name else ():
             try:
                 place = new.get(key_of(row))
             except (KeyError, AttributeError, TypeError):

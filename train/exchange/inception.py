@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from newslean.schema import Labels, Schema
-from train.exchange.answers import join_labels, part_labels, safe_names
 from train.exchange.raw import PAYLOAD, Answers, Coding, Guess, Raw, compact, payload_from, payload_of
+from train.exchange.spelling import join_labels, part_labels, safe_names
 from train.exchange.task import NOBODY, Task
 
 TASK = "webanno.custom.NewsleanTask"

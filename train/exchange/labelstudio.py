@@ -15,17 +15,16 @@ from train.exchange.raw import (
     Coding,
     Guess,
     Raw,
+    about_in,
     answers_of,
-    json_list,
     payload_from,
     payload_of,
-    read_records,
     scores_of,
     text_in,
-    time_of,
 )
-from train.exchange.task import ABOUT, NOBODY, Prediction, Task
-from train.rows import Faults, digest, shown
+from train.exchange.sources import json_list, read_records
+from train.exchange.task import NOBODY, Prediction, Task
+from train.rows import Faults, digest, shown, time_of
 
 TEXT = "text"
 
@@ -56,7 +55,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
                     score=float(score) if isinstance(score, (int, float)) else None,
                 )
             )
-        about = {key: data[key] for key in ("doc", "n", *ABOUT) if key in data}
+        about = about_in(data)
         found.append(Raw(where, text_in(data), about, tuple(codings), tuple(guesses), payload, (), skipped))
     return found
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from newslean.schema import Labels, Schema
-from train.exchange.raw import time_of
-from train.exchange.task import NOBODY, Task, plain_prediction, row_of, settle
+from train.exchange.task import NOBODY, Task, plain_predictions, row_of, settle
 from train.labels import in_order
-from train.rows import Faults, digest
+from train.rows import Faults, digest, time_of
 
 Key = tuple[str, int, str]
 """doc, n and the hash of the text."""
@@ -72,8 +71,7 @@ def merge_row(row: dict[str, Any], task: Task, schema: Schema, changes: list[str
         labels = in_order({**{k: v for k, v in settled.items() if k not in open_still}, **labels}, schema)
     merged = {**row, "labels": labels}
     new = {"coders": {name: in_order(found, schema) for name, found in coders.items()}, "coded_at": times}
-    kept = row.get("predictions", {})
-    new["predictions"] = {**kept, **{name: plain_prediction(found) for name, found in task.predictions.items()}}
+    new["predictions"] = {**row.get("predictions", {}), **plain_predictions(task)}
     if task.about.get("reason") and task.about["reason"] != row.get("reason"):
         new["reason"] = task.about["reason"]
     return merged | {name: value for name, value in new.items() if value or name in row}

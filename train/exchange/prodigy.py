@@ -10,22 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from newslean.schema import Schema
-from train.exchange.answers import tag_list, tags
-from train.exchange.doccano import untag
-from train.exchange.raw import (
-    PAYLOAD,
-    Coding,
-    Raw,
-    json_lines,
-    payload_from,
-    payload_of,
-    read_records,
-    shown_prediction,
-    text_in,
-    time_of,
-)
-from train.exchange.task import ABOUT, NOBODY, Task
-from train.rows import Faults, shown
+from train.exchange.raw import PAYLOAD, Coding, Raw, about_in, payload_from, payload_of, shown_prediction, text_in
+from train.exchange.sources import json_lines, read_records
+from train.exchange.spelling import tag, tag_list, tags, untag
+from train.exchange.task import NOBODY, Task
+from train.rows import Faults, shown, time_of
 
 
 def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
@@ -43,7 +32,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
             untag(chosen, schema), coder if isinstance(coder, str) else NOBODY, _time(row.get("_timestamp"))
         )
         meta: Any = row["meta"] if isinstance(row.get("meta"), dict) else {}
-        about = {key: place[key] for place in (meta, row) for key in ("doc", "n", *ABOUT) if key in place}
+        about = about_in(meta, row)
         codings = (coding,) if answer == "accept" else ()
         skipped = int(answer in ("reject", "ignore"))
         found.append(Raw(where, text_in(row), about, codings, payload=payload, skipped=skipped))
@@ -66,7 +55,7 @@ def setup(schema: Schema) -> bytes:
 def _lines(task: Task, schema: Schema) -> list[dict[str, Any]]:
     several = len(schema.dimensions) > 1
     options = [
-        {"id": tag_list({d.name: [label]}, schema)[0], "text": f"{d.name}: {label}" if several else label}
+        {"id": tag(schema, d.name, label), "text": f"{d.name}: {label}" if several else label}
         for d in schema.dimensions
         for label in d.labels
     ]

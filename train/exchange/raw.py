@@ -4,15 +4,13 @@ Knows shapes only: no format, and no label.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from newslean.schema import Dimension, Schema
-from train.exchange.task import NOBODY, Prediction, Task, plain_prediction
-from train.rows import Faults, read_lines, shown
+from train.exchange.task import ABOUT, NOBODY, Prediction, Task, plain_predictions
+from train.rows import time_of
 
 Answers = dict[str, list[str]]
 """Labels as found, by dimension as found; under "" those of which the tool does not say the dimension."""
@@ -76,6 +74,11 @@ class Raw:
     unsure: Coding | None = None
 
 
+def about_in(*places: dict[str, Any]) -> dict[str, Any]:
+    """Find what a tool's file tells of a sentence under the keys of a row; of several places the last counts."""
+    return {key: place[key] for place in places for key in ("doc", "n", *ABOUT) if key in place}
+
+
 def payload_of(task: Task, schema: Schema, *, coders: Iterable[str] | None = None) -> dict[str, Any]:
     """Give what a tool has no place for, to be carried beside.
 
@@ -93,7 +96,7 @@ def payload_of(task: Task, schema: Schema, *, coders: Iterable[str] | None = Non
         # Tells "asked, and nothing chosen" from "not answered", which no tool does.
         "coded": {name: [*task.coders[name]] for name in names},
         "coded_at": task.coded_at,
-        "predictions": {name: plain_prediction(found) for name, found in task.predictions.items()},
+        "predictions": plain_predictions(task),
     }
     return {key: value for key, value in payload.items() if value or key in ("doc", "n")}
 
@@ -118,7 +121,7 @@ def compact(payload: dict[str, Any]) -> str:
 
 def shown_prediction(task: Task) -> tuple[str, Prediction] | None:
     """Choose the prediction that a tool shows, where it can show but one: the last."""
-    return next(reversed(task.predictions.items()), None) if task.predictions else None
+    return next(reversed(task.predictions.items()), None)
 
 
 def answers_of(labels: dict[str, Any]) -> Answers:
@@ -145,105 +148,7 @@ def scores_of(d: Dimension, prediction: Prediction) -> float | None:
     return round(min(sure), 6) if sure else prediction.score
 
 
-def read_json(path: Path, faults: Faults) -> Any:
-    """Read a JSON file as a whole; None if it is none, after a fault."""
-    text = read_text(path, faults)
-    if text is None:
-        return None
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        faults.add(str(path), f"expected JSON; found {shown(text[:40])} ({error})")
-        return None
-    if data is None:
-        faults.add(str(path), "expected a list of tasks; found null")
-    return data
-
-
-def read_text(path: Path, faults: Faults) -> str | None:
-    """Read a file in UTF-8 (or UTF-16 that says so); None if it cannot be read, after a fault."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        faults.add(str(path), f"expected a file to read; found none: {error.strerror}")
-        return None
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        faults.add(f"{path}:{line}", f"expected UTF-8; found the byte 0x{data[error.start]:02x}. Save it as UTF-8.")
-        return None
-    if not text.strip():
-        faults.add(str(path), "expected tasks; found an empty file")
-        return None
-    if "\0" in text:
-        faults.add(str(path), "expected text; found a NUL byte: this is another kind of file")
-        return None
-    return text
-
-
-def read_records(path: Path, faults: Faults) -> list[tuple[str, dict[str, Any]]]:
-    """Read the objects of a JSON list, or of a file with one a line, each with its place."""
-    if path.suffix.lower() != ".json":
-        return _read_lines(path, faults)
-    data = read_json(path, faults)
-    if data is None:
-        return []
-    if not isinstance(data, list):
-        faults.add(str(path), f"expected a list of tasks; found {shown(data)}")
-        return []
-    found = []
-    for n, item in enumerate(data, 1):
-        where = f"{path}: task {item.get('id') or n}" if isinstance(item, dict) else f"{path}: task {n}"
-        if isinstance(item, dict):
-            found.append((where, item))
-        else:
-            faults.add(where, f"expected an object; found {shown(item)}")
-    return found
-
-
-def _read_lines(path: Path, faults: Faults) -> list[tuple[str, dict[str, Any]]]:
-    found, before = list[tuple[str, dict[str, Any]]](), faults.count
-    for where, line in read_lines(path, faults, {}):
-        try:
-            data = json.loads(line) if line is not None else None
-        except (ValueError, RecursionError) as error:
-            faults.add(where, f"expected a JSON object; found {shown(line)} ({error})")
-            continue
-        if isinstance(data, dict):
-            found.append((where, data))
-        elif line is not None:
-            faults.add(where, f"expected a JSON object; found {shown(data)}")
-    if not found and faults.count == before:
-        faults.add(str(path), "expected tasks; found an empty file")
-    return found
-
-
-def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
-    """Give objects as JSON, one a line."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-
-
-def json_list(rows: Iterable[Any]) -> bytes:
-    """Give objects as a JSON list, an object a line."""
-    return ("[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n").encode()
-
-
-def time_of(at: str) -> datetime | None:
-    """Read a time; one without a zone is taken as UTC. None if it is no time."""
-    try:
-        time = datetime.fromisoformat(at)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
 def same_second(a: str, b: str) -> bool:
     """Whether two times are the same to the second: tools cut the rest."""
     left, right = time_of(a), time_of(b)
     return left is not None and right is not None and int(left.timestamp()) == int(right.timestamp())
-
-
-Reader = Callable[[Path, Schema, Faults], list[Raw]]
-Writer = Callable[[list[Task], Schema], bytes]

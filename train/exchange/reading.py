@@ -44,7 +44,6 @@ class Notes:
     """What was seen and is no fault."""
 
     lines: list[str] = field(default_factory=list)
-    tasks: int = 0
     coders: Counter[str] = field(default_factory=Counter)
     skipped: int = 0
     uncoded: int = 0

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from newslean.errors import DataError
 from newslean.schema import Schema
-from train.exchange.answers import join_labels, part_labels
 from train.exchange.raw import (
     PAYLOAD,
     Answers,
@@ -23,10 +22,10 @@ from train.exchange.raw import (
     shown_prediction,
     text_in,
 )
+from train.exchange.spelling import join_labels, part_labels
 from train.exchange.task import ABOUT, NOBODY, Task
-from train.rows import Faults, nearest
+from train.rows import FLAGS, Faults, nearest
 
-FLAGS = ("title", "furniture")
 TIMES = ("coded_at", "timestamp", "created_at")
 CODERS = ("coder", "annotator", "user")
 _NAMED = re.compile(r"(.+?) \[(.*)\]", re.DOTALL)

@@ -115,7 +115,7 @@ def row_of(task: Task, schema: Schema) -> dict[str, Any]:
     if task.coded_at:
         row["coded_at"] = dict(task.coded_at)
     if task.predictions:
-        row["predictions"] = {name: plain_prediction(found) for name, found in task.predictions.items()}
+        row["predictions"] = plain_predictions(task)
     return row
 
 
@@ -126,8 +126,12 @@ def prediction_of(data: Mapping[str, Any], schema: Schema) -> Prediction:
     return Prediction(in_order(known, schema), dict(data.get("scores", {})), data.get("score"))
 
 
-def plain_prediction(prediction: Prediction) -> dict[str, Any]:
-    """Give a prediction as plain data."""
+def plain_predictions(task: Task) -> dict[str, dict[str, Any]]:
+    """Give a task's predictions as plain data, by model."""
+    return {model: _plain(found) for model, found in task.predictions.items()}
+
+
+def _plain(prediction: Prediction) -> dict[str, Any]:
     data: dict[str, Any] = {"labels": prediction.labels}
     if prediction.scores:
         data["scores"] = prediction.scores

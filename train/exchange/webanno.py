@@ -13,7 +13,8 @@ from pathlib import Path
 from newslean.errors import DataError
 from newslean.schema import Schema
 from train.exchange.inception import Span, layers, raw_from, spans_of
-from train.exchange.raw import Raw, read_text
+from train.exchange.raw import Raw
+from train.exchange.sources import read_text
 from train.exchange.task import Task
 from train.rows import Faults, shown
 

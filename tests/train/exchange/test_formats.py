@@ -7,9 +7,10 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from newslean.errors import DataError
 from newslean.schema import schema_from_dict
-from train.exchange.answers import join_labels, part_labels, safe_names
 from train.exchange.formats import FORMATS, guess_format
+from train.exchange.spelling import join_labels, part_labels, safe_names
 from train.exchange.task import Prediction, Task
 
 LABELS = {"topic": ["metals"], "mood": "rise"}
@@ -23,6 +24,13 @@ def test_webanno_counts_utf_16_units(schema):
     found = [line.split("\t")[:3] for line in lines("webanno", [Task("d", 0, "a 😀\n b"), Task("d", 1, " c")], schema)]
     tokens = [fields for fields in found if fields[0][:1].isdigit()]
     assert tokens == [["1-1", "0-1", "a"], ["1-2", "2-4", "😀"], ["1-3", "6-7", "b"], ["2-1", "8-10", " c"]]
+
+
+def test_webanno_carries_the_payload_on_the_first_token_only(schema):
+    tokens = [
+        line for line in lines("webanno", [Task("d", 0, "a b c", coders={"x": LABELS})], schema) if line[:1] == "1"
+    ]
+    assert [("asked" in line, "rise[2]" in line) for line in tokens] == [(True, True), (False, True), (False, True)]
 
 
 def test_cas_counts_utf_16_units(schema):
@@ -101,12 +109,34 @@ def test_safe_names_differ():
 
 def test_a_sentence_too_long_for_excel(schema):
     pytest.importorskip("openpyxl")
-    with pytest.raises(Exception, match="doc 'd': expected texts under 32,767 characters for Excel"):
+    with pytest.raises(DataError, match="doc 'd': expected texts under 32,767 characters for Excel"):
         FORMATS["excel"].write([Task("d", 0, "😀" * 20_000)], schema)
+
+
+def test_labels_that_excel_cannot_list_have_no_list(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    for labels, listed in (
+        (["x", "y"], 1),
+        (["x,y", "z"], 0),
+        (['"x"', "z"], 0),
+        ([f"label {n:03}" for n in range(30)], 0),
+    ):
+        dims = [{"name": "a", "kind": "single", "labels": labels, "neutral": labels[-1]}]
+        schema = schema_from_dict({"dimensions": dims}, where="t")
+        book = openpyxl.load_workbook(io.BytesIO(FORMATS["excel"].write([Task("d", 0, "x")], schema)))
+        assert len(book.active.data_validations.dataValidation) == listed, labels
+
+
+def test_labels_that_would_be_written_alike():
+    dims = [{"name": name, "kind": "multi", "labels": [label]} for name, label in (("a", "b:c"), ("a:b", "c"))]
+    schema = schema_from_dict({"dimensions": dims}, where="t")
+    for name in ("doccano", "prodigy"):
+        with pytest.raises(DataError, match="differ when joined by a colon"):
+            FORMATS[name].write([Task("d", 0, "x")], schema)
 
 
 def test_formats_are_told_apart_or_asked_for(tmp_path):
     for name, content in (("a.json", "{}"), ("a.jsonl", '{"text": "x"}'), ("a.bin", "x"), ("a.jsonl", '{"coders": 1}')):
         (tmp_path / name).write_text(content)
-        with pytest.raises(Exception, match=r"expected a file that shows its format; .* --format"):
+        with pytest.raises(DataError, match=r"expected a file that shows its format; .* --format"):
             guess_format(tmp_path / name)

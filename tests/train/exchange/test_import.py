@@ -1,5 +1,6 @@
 """What coders' files may hold, and what an import says and does."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def test_every_fault_at_once(load, tmp_path):
         studio(choice(["rise"]), choice(["fall"]), id=6, text="Six."),
         studio({**choice(["rise"]), "result": [{"from_name": "moood", "type": "choices", "value": {"choices": [3]}}]}),
         studio(choice(["flat"], ["metals, wether"]), id=8, text="Eight."),
-        studio(choice(), id=9, text="Nine."),
+        studio(choice(), id=90, text="Nine."),  # the task's own number, where it has one
         {"id": 10, "text": "flat export"},
         "text",
     ]
@@ -117,7 +118,7 @@ def test_every_fault_at_once(load, tmp_path):
         (6, "expected one answer of coder 'anna'; found another at"),
         (7, "expected topic, mood; found dimension 'moood' (did you mean 'mood'?)"),
         (8, "split it into 'metals', 'wether', unknown (did you mean 'weather'?)"),
-        (9, "mood: expected one label; found none"),
+        (90, "mood: expected one label; found none"),
         (10, "expected data, an object with the text"),
         (11, "expected an object; found 'text'"),
     ):
@@ -212,10 +213,23 @@ def test_tables_of_others(load, text, expected):
     assert [row["coders"] for row in found.rows] == [{"anna": expected}, {"anna": {"topic": [], "mood": "flat"}}]
 
 
+def test_only_our_own_tables_lose_an_apostrophe(load, schema):
+    assert load("text,mood\n'-1,rise\n", name="in.csv").rows[0]["text"] == "'-1"
+    own = FORMATS["csv"].write([task_of({"doc": "d", "n": 0, "text": "-1", "labels": LABELS}, schema)], schema)
+    assert b"'-1" in own
+    assert load(own, name="in.csv", out="y.jsonl").rows[0]["text"] == "-1"
+
+
+def test_utf_16_that_says_so(load):
+    found = load("text,topic,mood\nKupfer für 3 €.,metals,rise\n".encode("utf-16"), name="in.csv")
+    assert [(row["text"], row["labels"]) for row in found.rows] == [("Kupfer für 3 €.", LABELS)]
+
+
 def test_bad_tables(load, tmp_path):
     for text, expected in (
         ("text,topik,mood\nOne.,metals,rise\n", r"found 'topik' \(did you mean 'topic'"),
         ("text,topic,mood\nOne, two.,metals,rise\n", ":2: expected 3 columns; found 4: put texts with ','"),
+        ("text,topic,mood,colour [anna]\nOne.,metals,rise,red\n", r":1: .*found 'colour \[anna\]'"),
         ('text,topic,mood\n"One.,metals,rise\n', "broken one"),
         ("text,topic,mood\n", "expected rows under the header; found none"),
         ('text,topic,mood\n=1,"metals;weather",rise\n', "'metals;weather': split it into 'metals', 'weather'"),
@@ -225,6 +239,15 @@ def test_bad_tables(load, tmp_path):
         with pytest.raises(DataError, match=expected):
             load(text, name="in.csv")
     assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_tables_leave_the_limit_of_cells_as_it_was(load):
+    before = csv.field_size_limit()
+    long = "x" * (before + 1)
+    assert load(f"text,topic,mood\n{long},metals,rise\n", name="in.csv").rows[0]["text"] == long
+    with pytest.raises(DataError, match="broken one"):
+        load('text,topic,mood\n"One.,metals,rise\n', name="in.csv")
+    assert csv.field_size_limit() == before
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -316,6 +339,26 @@ def test_rows_keep_what_they_have(load, tmp_path, schema):
     # Labels that no coder is named for do not override coders'.
     with pytest.raises(DataError, match=r"in.jsonl:1: expected labels with a coder: a, b coded this sentence"):
         load([{"text": "One.", "doc": "d", "n": 0, "label": ["mood:fall"]}], name="in.jsonl")
+
+
+def test_a_sentence_without_a_number_keeps_the_one_it_has(load):
+    first = [
+        {"text": text, "doc": "d", "n": n, "label": ["mood:fall"], "user": "a"} for n, text in ((3, "A."), (5, "B."))
+    ]
+    load(first, name="a.jsonl")
+    second = [{"text": text, "doc": "d", "label": ["mood:fall"], "user": "b"} for text in ("B.", "New.", "A.")]
+    found = load(second, name="b.jsonl")
+    assert [(row["n"], row["text"], [*row["coders"]]) for row in found.rows] == [
+        (3, "A.", ["a", "b"]), (5, "B.", ["a", "b"]), (6, "New.", ["b"]),
+    ]  # fmt: skip
+
+
+def test_many_changes_are_counted(load):
+    for mood in ("rise", "fall"):
+        rows = [{"text": f"{n}.", "doc": "d", "n": n, "label": [f"mood:{mood}"], "user": "a"} for n in range(23)]
+        said = load(rows, name="a.jsonl").said.splitlines()
+    assert len([line for line in said if line.startswith("changed: ")]) == 20
+    assert "... and 3 more changed" in said
 
 
 def test_a_sentence_of_another_label_file_is_not_added_twice(load, tmp_path):
