@@ -13,6 +13,7 @@ from typing import Any
 from newslean.errors import DataError
 from newslean.schema import Schema
 from train.exchange.raw import Raw
+from train.exchange.sources import utf16_units
 from train.exchange.table import Table, raws_of, table_of
 from train.exchange.task import Task
 from train.rows import Faults, shown
@@ -69,7 +70,7 @@ def write(tasks: list[Task], schema: Schema) -> bytes:
 
 def _put(cell: Any, text: str, doc: str) -> None:
     written = _ODD.sub(lambda match: f"_x{ord(match[0]):04X}_", text)
-    if len(written) + sum(char > "\uffff" for char in written) > MAX_CELL:
+    if utf16_units(written) > MAX_CELL:
         raise DataError(
             f"doc {doc!r}: expected texts under {MAX_CELL:,} characters for Excel; found {len(text):,}. Use CSV."
         )

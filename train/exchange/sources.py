@@ -86,6 +86,11 @@ def _read_lines(path: Path, faults: Faults) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
+def utf16_units(text: str) -> int:
+    """Count the UTF-16 units of a text, as Java and Excel do."""
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
 def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
     """Give objects as JSON, one a line."""
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()

@@ -14,7 +14,7 @@ from newslean.errors import DataError
 from newslean.schema import Schema
 from train.exchange.inception import Span, layers, raw_from, spans_of
 from train.exchange.raw import Raw
-from train.exchange.sources import read_text
+from train.exchange.sources import read_text, utf16_units
 from train.exchange.task import Task
 from train.rows import Faults, shown
 
@@ -75,11 +75,11 @@ def write(tasks: list[Task], schema: Schema) -> bytes:
         place = 0
         for k, (start, end) in enumerate(tokens, 1):
             token = task.text[start:end]
-            begin += _units(task.text[place:start])
-            lines.append(f"{n}-{k}\t{begin}-{begin + _units(token)}\t{_escape(token, _TEXT)}\t{cells[k > 1]}\t")
-            begin += _units(token)
+            begin += utf16_units(task.text[place:start])
+            lines.append(f"{n}-{k}\t{begin}-{begin + utf16_units(token)}\t{_escape(token, _TEXT)}\t{cells[k > 1]}\t")
+            begin += utf16_units(token)
             place = end
-        begin += _units(task.text[place:]) + 1
+        begin += utf16_units(task.text[place:]) + 1
         lines.append("")
     return "\n".join(lines).encode()
 
@@ -145,11 +145,6 @@ def _tokens(text: str) -> list[tuple[int, int]]:
     if not tokens:
         raise DataError(f"WebAnno TSV: expected a sentence with a word; found {shown(text)}")
     return [(0, tokens[0][1]), *tokens[1:]]
-
-
-def _units(text: str) -> int:
-    """Count UTF-16 units."""
-    return len(text) + sum(char > "\uffff" for char in text)
 
 
 def _escape(text: str, table: dict[str, str]) -> str:

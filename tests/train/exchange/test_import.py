@@ -177,6 +177,15 @@ def test_a_suggestion_as_it_was_is_an_answer_only_if_confirmed(load, schema):
     assert found.rows == [{**row, "labels": LABELS, "coders": {"anna": LABELS}}]
 
 
+def test_labels_taken_away_are_no_answer_where_one_is_needed(load, schema):
+    for labels, coders in (({"topic": ["metals"]}, {"a": {"topic": []}}), (LABELS, None)):
+        row = {"doc": "d", "n": 0, "text": "One.", "labels": labels, "coders": {"a": labels}}
+        [line] = FORMATS["doccano"].write([task_of(row, schema)], schema).decode().splitlines()
+        data = json.dumps({**json.loads(line), "label": []})
+        found = load(data, name="a.jsonl", out=f"{len(labels)}.jsonl")
+        assert [row.get("coders") for row in found.rows] == [coders]
+
+
 def test_argilla_flat_and_nested(load):
     flat = {
         "id": "1", "status": "completed", "_server_id": "x", "text": "One.",
