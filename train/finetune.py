@@ -67,8 +67,8 @@ def finetune(
     """Fine-tune an encoder with one head per dimension.
 
     With validation examples the best epoch's weights are kept and training stops after ``params.patience`` epochs
-    without a better one; without any it runs all epochs. A run that was killed goes on from its last checkpoint, the
-    end of an epoch, when called again with the same ``folder``.
+    without a better one (0: never); without any it runs all epochs. A run that was killed goes on from its last
+    checkpoint, the end of an epoch, when called again with the same ``folder``.
 
     Parameters
     ----------
@@ -87,7 +87,8 @@ def finetune(
     data = to_dataset(examples, schema, tokenizer, params, training=True)
     each = -(-len(data) // params.batch_size)
     steps, every = params.epochs * each, min(-(-params.check_steps // max(each, 1)) or 1, params.epochs)
-    stopping = [EarlyStoppingCallback(early_stopping_patience=-(-params.patience // every))] if validation else []
+    stopping = [EarlyStoppingCallback(early_stopping_patience=-(-params.patience // every))]
+    stopping = stopping if validation and params.patience else []
     trainer = Trainer(
         model=network,
         args=_arguments(

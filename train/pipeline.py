@@ -24,7 +24,7 @@ from train.folders import replace_folder
 from train.folds import hold_out, thin
 from train.labels import Example
 from train.make import make_models
-from train.network import load_base
+from train.network import HEADS, base_path, load_base
 from train.params import FinetuneParams
 from train.publish import Report
 from train.run import Run
@@ -102,12 +102,16 @@ def _fit_fold(run: Run, fold: int, training: list[Example], held_out: list[Examp
     """Fit without a fold, as long as a part of the rows says; give its logits and the epochs that this took."""
     params, mixed = _warm(run)
     folder = run.fits("transformer") / f"checkpoints-{fold}"
-    training, validation = hold_out(thin(training, run.shares, run.seed), share=VALIDATION_SHARE, seed=run.seed)
+    training, validation = thin(training, run.shares, run.seed), list[Example]()
     params = enough_epochs(params, len(training) + len(mixed))
+    if params.patience:
+        training, validation = hold_out(training, share=VALIDATION_SHARE, seed=run.seed)
     fit = finetune(
         [*training, *mixed], validation, run.schema, params, seed=run.seed, folder=folder, progress=run.progress
     )
-    run.say(f"  {fit.epochs} epochs, validation macro-F1 {fit.score or 0:.3f}")
+    run.say(f"  {fit.epochs} epochs" + (f", validation macro-F1 {fit.score or 0:.3f}" if validation else ""))
+    if _averages(params):
+        _keep_network(_fold_network(run, fold), fit, params)
     return {**predict_logits(fit, held_out, run.schema, params), "epochs": np.array(fit.epochs)}
 
 
@@ -122,8 +126,19 @@ def _fit_final(run: Run, *, epochs: int) -> Logits:
         folder = run.fits("transformer") / "checkpoints-final"
         rows = [*training, *mixed]
         fit = finetune(rows, [], run.schema, params, seed=run.seed, folder=folder, progress=run.progress)
+        if _averages(params):
+            fit.network.average([_fold_network(run, fold) for fold in range(max(run.assigned) + 1)])
         finish_fit(run, fit, params)
     return read_arrays(done)
+
+
+def _averages(params: FinetuneParams) -> bool:
+    """Say whether networks are averaged: asked for, and all go on from one that has learnt something first."""
+    return params.average_folds and (Path(base_path(params.base)) / HEADS).is_file()
+
+
+def _fold_network(run: Run, fold: int) -> Path:
+    return run.fits("transformer") / f"network-{fold}"
 
 
 def finish_fit(run: Run, fit: Fit, params: FinetuneParams) -> None:

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from newslean.errors import DataError
 from newslean.manifest import read_manifest
@@ -205,3 +207,26 @@ def test_authored_rows_are_learnt_first_and_never_held_out(
     assert make_run(tmp_path, files=files).first == []
     alone = replace(files, examples=[e for e in rows if e.source == "authored"])
     assert make_run(tmp_path, files=alone, finetuned=params).first == []
+
+
+def test_the_final_network_is_the_mean_of_all(make_run, trained: SimpleNamespace, tmp_path: Path):
+    """With `average_folds`, and only behind a network that has learnt something first."""
+    files = trained.run.files
+    rows = [replace(e, source="authored") if e.group in ("paper-5", "paper-6") else e for e in files.examples]
+    files = replace(files, examples=rows)
+    params = replace(trained.run.finetuned, epochs=1, patience=0, warm_epochs=1, average_folds=True)
+
+    def network(name: str, **changes: object) -> tuple[Path, dict[str, torch.Tensor]]:
+        run = make_run(tmp_path / name, files=files, finetuned=replace(params, **changes), say=lambda line: None)
+        train(run)
+        return run.fits("transformer"), load_file(run.network / "model.safetensors")
+
+    folder, mean = network("mean")
+    parts = [load_file(path / "model.safetensors") for path in sorted(folder.glob("network-*"))]
+    assert len(parts) == len(set(trained.run.assigned))
+    _, alone = network("alone", average_folds=False)
+    for name, weight in mean.items():
+        torch.testing.assert_close(weight, torch.stack([alone[name], *(part[name] for part in parts)]).mean(0))
+    assert any(not torch.equal(weight, alone[name]) for name, weight in mean.items())
+    folder, _ = network("cold", warm_epochs=0)
+    assert not [*folder.glob("network-*")]
