@@ -77,13 +77,13 @@ def test_too_little_to_promise_anything(schema):
     few = examples(2 * MIN_RELEVANT // 10 - 6)
     assert sum(is_relevant(e.labels, schema) for e in few) < MIN_RELEVANT
     assert fit_gate(few, schema, seed=0) is None
-    all_relevant = [e for e in examples(90) if e.labels["topic"]]
+    all_relevant = [e for e in examples(300) if e.labels["topic"]]
     assert len(all_relevant) > MIN_RELEVANT
     assert fit_gate(all_relevant, schema, seed=0) is None
 
 
 def test_what_is_invented_counts_only_where_there_is_nothing_else(schema):
-    real, invented = examples(100, seed=1), examples(100, seed=2, source=AUTHORED_SOURCE)
+    real, invented = examples(160, seed=1), examples(160, seed=2, source=AUTHORED_SOURCE)
     found = fit_gate([*real, *invented], schema, seed=0)
     assert found.relevant == sum(is_relevant(e.labels, schema) for e in real)
     found = fit_gate([*real[:100], *invented], schema, seed=0)
