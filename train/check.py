@@ -139,15 +139,11 @@ def _support(examples: Sequence[Example], schema: Schema, least: int) -> dict[st
     for d in schema.dimensions:
         for label in d.labels:
             has = [e for e in examples if label in ([v] if isinstance(v := e.labels.get(d.name, []), str) else v)]
-            training = [e for e in has if not _set_aside(e)]
+            training = [e for e in has if not e.aside]
             if len(training) < least:
                 counts = {"rows": len(training), "articles": len({e.group for e in training}), "in_all": len(has)}
                 few.append({"dimension": d.name, "label": label, **counts})
     return {"least": least, "few": few}
-
-
-def _set_aside(example: Example) -> bool:
-    return example.split not in ("", "train")
 
 
 def _repeats(files: LabelFiles) -> dict[str, Any]:
@@ -185,7 +181,7 @@ def _near(files: LabelFiles) -> dict[str, Any]:
             continue
         same = _agree([e.labels for e in examples])
         different += not same
-        set_aside += len({_set_aside(e) for e in examples}) > 1
+        set_aside += len({e.aside for e in examples}) > 1
         pair = [files.place(rows[one][0]), files.place(rows[other][0])]
         found.append({"same": same, "similarity": round(similarity, 3), "rows": pair})
     first = sorted(found, key=lambda pair: (pair["same"], -pair["similarity"]))[:MAX_SHOWN]

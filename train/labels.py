@@ -68,14 +68,18 @@ class Example:
     furniture: bool = False
     reason: str = ""
 
+    @property
+    def aside(self) -> bool:
+        """Whether its file sets it aside, to be measured on and not learnt."""
+        return self.split not in ("", "train")
+
 
 @dataclass(frozen=True, slots=True)
 class LabelFiles:
     """What label files hold: ``places[i]`` is the "file:line" of ``examples[i]``.
 
-    ``skipped`` counts the rows whose text is not at hand; ``hashes`` maps the
-    name of each file read (labels and texts) to the SHA-256 of its bytes;
-    ``hashed`` holds the numbers of the examples whose file keeps the text back.
+    ``skipped`` counts the rows whose text is not at hand; ``hashes`` maps the name of each file read (labels and texts)
+    to the SHA-256 of its bytes; ``hashed`` holds the numbers of the examples whose file keeps the text back.
     """
 
     examples: list[Example]
@@ -215,10 +219,8 @@ def in_order(labels: Labels, schema: Schema) -> Labels:
 
 def by_source(examples: Sequence[Example]) -> dict[str, list[Example]]:
     """Sort examples by where they came from, in the order of first sight."""
-    found: dict[str, list[Example]] = {}
-    for example in examples:
-        found.setdefault(example.source, []).append(example)
-    return found
+    sources = dict.fromkeys(e.source for e in examples)
+    return {source: [e for e in examples if e.source == source] for source in sources}
 
 
 def _join_texts(rows: list[_Row], paths: Sequence[str | Path], faults: Faults, hashes: dict[str, str]) -> None:

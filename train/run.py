@@ -188,9 +188,9 @@ def code_hashes(kind: str) -> list[str]:
 
 def part_rows(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     """Part rows to train on from those that a file sets aside, less those whose text stands among the former too."""
-    training = [e for e in examples if e.split in ("", "train")]
+    training = [e for e in examples if not e.aside]
     known = {e.text for e in training}
-    return training, [e for e in examples if e.split not in ("", "train") and e.text not in known]
+    return training, [e for e in examples if e.aside and e.text not in known]
 
 
 def leave_out(files: LabelFiles, test: LabelFiles) -> LabelFiles:
@@ -199,7 +199,7 @@ def leave_out(files: LabelFiles, test: LabelFiles) -> LabelFiles:
     kept = [
         (e, place)
         for e, place in zip(files.examples, files.places, strict=True)
-        if e.split not in ("", "train") or (e.group not in groups and e.text not in texts)
+        if e.aside or (e.group not in groups and e.text not in texts)
     ]
     return replace(files, examples=[e for e, _ in kept], places=[place for _, place in kept])
 

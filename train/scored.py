@@ -99,7 +99,7 @@ def _from_labels(path: Path, tagger: Tagger, texts: Sequence[Path]) -> Scored:
     from train.labels import read_examples
 
     examples = [e for e in read_examples([path], tagger.schema, texts=texts).examples if not e.furniture]
-    aside = [e for e in examples if e.split not in ("", "train")]
+    aside = [e for e in examples if e.aside]
     chosen = aside or examples
     if not chosen:
         raise DataError(f"{path}: expected labelled sentences whose text is at hand; found none. Give --texts.")
