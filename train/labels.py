@@ -219,8 +219,7 @@ def in_order(labels: Labels, schema: Schema) -> Labels:
 
 def by_source(examples: Sequence[Example]) -> dict[str, list[Example]]:
     """Sort examples by where they came from, in the order of first sight."""
-    sources = dict.fromkeys(e.source for e in examples)
-    return {source: [e for e in examples if e.source == source] for source in sources}
+    return {s: [e for e in examples if e.source == s] for s in dict.fromkeys(e.source for e in examples)}
 
 
 def _join_texts(rows: list[_Row], paths: Sequence[str | Path], faults: Faults, hashes: dict[str, str]) -> None:
