@@ -63,7 +63,8 @@ GIVEN = click.core.ParameterSource.COMMANDLINE
 def main(context: click.Context, /, articles: tuple[str, ...], **options: Any) -> None:
     """Tag news: topic and stance of each ARTICLE and of its sentences.
 
-    An ARTICLE is a file, a folder that is searched for articles, or - for standard input.
+    An ARTICLE is a file, a folder that is searched for articles, or - for standard input. A model whose label set has
+    another unit (paragraph, text) tags the paragraphs, or the text as a whole, in place of the sentences.
 
     With --out RESULT.parquet, .jsonl or .csv the inputs are dumps of any size: folders, .jsonl, .json, .csv, .tsv,
     .parquet, .warc, .zip, .tar, compressed or not, patterns of names, addresses. RESULT has a row a sentence,

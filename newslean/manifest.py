@@ -18,10 +18,10 @@ from typing import Any
 
 from newslean.errors import DataError, ModelError
 from newslean.files import sha256, write_file
-from newslean.schema import Schema, schema_from_dict
+from newslean.schema import UNITS, Schema, schema_from_dict
 
-FORMAT = 2
-"""2: ``mix``."""
+FORMAT = 3
+"""2: ``mix``. 3: the schema's ``unit``; a model of sentences is still written as 2, which older readers know."""
 KINDS = ("finetuned", "baseline")
 REQUIRED = {"finetuned": ("model.onnx", "tokenizer.json"), "baseline": ("weights.safetensors", "vocabulary.json")}
 """Files that a kind of model loads: a manifest that does not name them would let them through unchecked."""
@@ -104,7 +104,7 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
     """
     calibration = manifest.calibration
     data = {
-        "format": FORMAT,
+        "format": 2 if manifest.schema.unit == UNITS[0] else FORMAT,
         **{key: getattr(manifest, key) for key in ("kind", "name", "version")},
         "schema": manifest.schema.to_dict(),
         **{key: getattr(manifest, key) for key in ("max_length", "context", "mix", "gate")},

@@ -63,17 +63,17 @@ def render_article(article: TaggedArticle, schema: Schema, *, width: int = 80, c
     content = [(n, sentence) for n, sentence in enumerate(article.sentences) if not sentence.furniture]
     aside = len(article.sentences) - len(content)
     title = wrap(_short(article.title or "(no title)"), width)
-    counted = f"{len(content)} sentence{'s' * (len(content) != 1)}"
+    counted = f"{len(content)} {schema.unit}{'s' * (len(content) != 1)}"
     if aside:
         counted += f", {aside} more set aside as page furniture"
     counted += "; * marks the article's own labels"
     lines = [*(_style(line, color, bold=True) for line in title), *wrap(f"{article.source}: {counted}", width)]
     for dimension in schema.dimensions:
-        lines += ["", *_shares(article, dimension, content, width, color)]
+        lines += ["", *_shares(article, dimension, content, width, color, schema.unit)]
     for rows in schema.dimensions:
         for columns in schema.dimensions:
             if rows.multi and not columns.multi:
-                lines += ["", *_table(rows, columns, content, width, color)]
+                lines += ["", *_table(rows, columns, content, width, color, schema.unit)]
     for dimension in schema.dimensions:
         for label in dimension.labels:
             if label != dimension.neutral:
@@ -118,7 +118,9 @@ def _labels_of(sentence: TaggedSentence, dimension: Dimension) -> Sequence[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _shares(article: TaggedArticle, dimension: Dimension, content: _Numbered, width: int, color: bool) -> list[str]:
+def _shares(
+    article: TaggedArticle, dimension: Dimension, content: _Numbered, width: int, color: bool, unit: str
+) -> list[str]:
     counts = Counter(label for _, sentence in content for label in _labels_of(sentence, dimension))
     own = article.labels[dimension.name]
     shown = _shown(dimension, counts)
@@ -131,11 +133,11 @@ def _shares(article: TaggedArticle, dimension: Dimension, content: _Numbered, wi
         line = f"{'*' if mine else ' '} {cell(label, name_width)}  {bar:.<{BAR}}  {share:4.0%}  {counts[label]:5d}"
         lines.append(_style(line, color and mine, bold=True))
     if len(shown) < len(dimension.labels):
-        lines.append(f"  ({len(dimension.labels) - len(shown)} more labels have no sentence)")
-    return lines + (_lean(article, dimension, width, color) if dimension.name in article.lean else [])
+        lines.append(f"  ({len(dimension.labels) - len(shown)} more labels have no {unit})")
+    return lines + (_lean(article, dimension, width, color, unit) if dimension.name in article.lean else [])
 
 
-def _lean(article: TaggedArticle, dimension: Dimension, width: int, color: bool) -> list[str]:
+def _lean(article: TaggedArticle, dimension: Dimension, width: int, color: bool, unit: str) -> list[str]:
     """Say the lean in words and as a mark on a line from the second of the pair to the first."""
     lean = article.lean[dimension.name]
     first, second = dimension.opposites[0]
@@ -144,7 +146,7 @@ def _lean(article: TaggedArticle, dimension: Dimension, width: int, color: bool)
     elif article.shares[dimension.name][first]:
         words = f"lean 0.00: balanced between {first} and {second}"
     else:
-        words = f"lean 0.00: no sentence says {first} or {second}"
+        words = f"lean 0.00: no {unit} says {first} or {second}"
     scale = ["-"] * (BAR + 1)
     scale[BAR // 2] = "|"
     scale[round((lean + 1) / 2 * BAR)] = "O"
@@ -153,7 +155,7 @@ def _lean(article: TaggedArticle, dimension: Dimension, width: int, color: bool)
     return [*(_style(line, color, bold=True) for line in wrap(words, width)), f"  {left} [{''.join(scale)}] {right}"]
 
 
-def _table(rows: Dimension, columns: Dimension, content: _Numbered, width: int, color: bool) -> list[str]:
+def _table(rows: Dimension, columns: Dimension, content: _Numbered, width: int, color: bool, unit: str) -> list[str]:
     """Count sentences by both dimensions; columns that do not fit go into a further block."""
     counts = Counter(
         (row, column)
@@ -165,7 +167,7 @@ def _table(rows: Dimension, columns: Dimension, content: _Numbered, width: int, 
     heads = _shown(columns, {column for _, column in counts})
     name_width = min(max(columns_of(visible(name)) for name in names.values()), 24)
     sizes = {head: min(max(columns_of(visible(head)), 5), 16) for head in heads}
-    lines = [_style(visible(f"{rows.name} x {columns.name} (sentences)"), color, bold=True, fg="cyan")]
+    lines = [_style(visible(f"{rows.name} x {columns.name} ({unit}s)"), color, bold=True, fg="cyan")]
     while heads:
         ends = accumulate((2 + sizes[head] for head in heads), initial=2 + name_width)
         fitting = max(sum(end <= width for end in ends) - 1, 1)

@@ -12,6 +12,9 @@ from typing import Any, Literal
 
 from newslean.errors import DataError
 
+UNITS = ("sentence", "paragraph", "text")
+"""What is labelled: each sentence of an article, each paragraph, or the whole text at once."""
+
 Labels = dict[str, str | list[str]]
 """Labels of one sentence: dimension name to its label (``single``) or sorted list of labels (``multi``)."""
 
@@ -61,10 +64,11 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All dimensions, and the word lists of the sides that opposites are about."""
+    """All dimensions, the word lists of the sides that opposites are about, and the unit: one of `UNITS`."""
 
     dimensions: tuple[Dimension, ...]
     sides: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    unit: str = UNITS[0]
 
     def __getitem__(self, name: str) -> Dimension:
         return next(dimension for dimension in self.dimensions if dimension.name == name)
@@ -73,6 +77,10 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         """Names of the dimensions, in order."""
         return tuple(dimension.name for dimension in self.dimensions)
+
+    def asks_like(self, other: "Schema") -> bool:
+        """Tell whether another label set asks the same of the same: equal dimensions, and the same unit."""
+        return (self.dimensions, self.unit) == (other.dimensions, other.unit)
 
     def faults(self, labels: object) -> list[str]:
         """Say what is wrong with a row's labels; a dimension may be missing."""
@@ -96,7 +104,7 @@ class Schema:
         data: dict[str, Any] = {"dimensions": rows}
         if self.sides:
             data["sides"] = {side: list(words) for side, words in self.sides}
-        return data
+        return data if self.unit == UNITS[0] else {"unit": self.unit, **data}
 
 
 def is_relevant(labels: Mapping[str, str | list[str]], schema: Schema) -> bool:
@@ -110,7 +118,7 @@ def schema_from_dict(data: Mapping[str, Any], *, where: str) -> Schema:
     Parameters
     ----------
     data : mapping
-        ``{"dimensions": [{"name", "kind", "labels", ...}], "sides": {...}}``.
+        ``{"dimensions": [{"name", "kind", "labels", ...}], "sides": {...}, "unit": "sentence"}``.
     where : str
         File that the data came from, for messages.
 
@@ -133,6 +141,9 @@ def schema_from_dict(data: Mapping[str, Any], *, where: str) -> Schema:
     sides = data.get("sides", {})
     if not isinstance(sides, dict) or not all(_is_strings(words) for words in sides.values()):
         faults.append(f"sides: expected lists of words; found {sides!r}")
+    unit = data.get("unit", UNITS[0])
+    if unit not in UNITS:
+        faults.append(f"unit: expected one of {', '.join(UNITS)}; found {unit!r}")
     if faults:
         raise DataError("\n".join(f"{where}: {fault}" for fault in faults))
     dimensions = tuple(
@@ -145,7 +156,7 @@ def schema_from_dict(data: Mapping[str, Any], *, where: str) -> Schema:
         )
         for row in rows
     )
-    return Schema(dimensions, tuple((side, tuple(words)) for side, words in sides.items()))
+    return Schema(dimensions, tuple((side, tuple(words)) for side, words in sides.items()), unit)
 
 
 def read_schema(path: str | Path) -> Schema:
@@ -177,7 +188,7 @@ def _row_faults(row: object, n: int) -> list[str]:
         return [f"{where}: expected kind 'multi' or 'single'; found {row.get('kind')!r}"]
     if not _is_strings(labels) or not labels or len({*labels}) < len(labels):
         return [f"{where}: expected labels, a list of different words; found {labels!r}"]
-    faults = []
+    faults = [f"{where}: unit is of the whole label set: write it above the first [[dimensions]]"] * ("unit" in row)
     if row["kind"] == "single" and len(labels) < 2:
         faults.append(f"{where}: expected at least two labels to choose from; found {labels!r}")
     if row["kind"] == "single" and row.get("neutral", labels[0]) not in labels:

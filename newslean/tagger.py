@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from newslean.articles import Article
 from newslean.errors import DataError, ModelError
-from newslean.furniture import is_furniture
 from newslean.manifest import Calibration, Manifest, read_manifest
 from newslean.results import Scores, TaggedArticle, TaggedSentence, summarise
 from newslean.schema import Dimension, Labels, Schema
-from newslean.splitting import Sentence, split_sentences, title_of
+from newslean.splitting import Sentence, given_units, split_units, title_of
 
 Logits = dict[str, NDArray[np.float32]]
 """Dimension to an array of shape (sentences, labels)."""
@@ -151,7 +150,7 @@ class Tagger:
         return self.manifest.schema
 
     def tag_text(self, text: str, *, title: str | None = None) -> TaggedArticle:
-        """Split a text into sentences and tag them.
+        """Split a text into sentences, or whatever the unit of the label set is, and tag them.
 
         Parameters
         ----------
@@ -163,12 +162,12 @@ class Tagger:
         return next(self.tag_articles([Article(source="text", text=text, title=title)]))
 
     def tag_sentences(self, sentences: Sequence[str], *, title: str | None = None) -> list[TaggedSentence]:
-        """Tag the consecutive sentences of one article.
+        """Tag the consecutive sentences of one article, or whatever the unit of the label set is.
 
         Parameters
         ----------
         sentences : sequence of str
-            In the order of the article: the one before may be context for the next.
+            In the order of the article: the one before may be context for the next, unless the unit is the whole text.
         title : str, optional
             The article's title, if the model uses it as context.
 
@@ -180,18 +179,12 @@ class Tagger:
         texts = [] if isinstance(sentences, str) else list(sentences)
         if isinstance(sentences, str) or not all(isinstance(text, str) for text in texts):
             raise DataError("sentences: expected a list of strings; found something else. Use tag_text for a text.")
-        index = next((n for n, text in enumerate(texts) if text == title), None)
-        flags = is_furniture(texts, title=index)
-        rows = [
-            Sentence(text, 0, len(text), title=n == index, furniture=flag)
-            for n, (text, flag) in enumerate(zip(texts, flags, strict=True))
-        ]
-        return self._tag(rows, title)
+        return self._tag(given_units(texts, self.schema.unit, title=title), title)
 
     def tag_articles(self, articles: Iterable[Article]) -> Iterator[TaggedArticle]:
         """Tag articles one after the other, as they come."""
         for article in articles:
-            sentences = split_sentences(article.text)
+            sentences = split_units(article.text, self.schema.unit)
             title = article.title or title_of(sentences)
             yield summarise(self.schema, source=article.source, title=title, sentences=self._tag(sentences, title))
 

@@ -65,6 +65,20 @@ def test_what_is_written_is_read(folder: Path, schema: Schema):
     assert (folder / "manifest.json").read_bytes() == before
 
 
+def test_older_readers_are_kept_from_a_unit_that_they_would_split(folder: Path, schema: Schema):
+    """They know no unit, and would ask a model of whole texts about sentences."""
+
+    def number() -> int:
+        return int(json.loads((folder / "manifest.json").read_bytes())["format"])
+
+    assert number() == 2
+    found = read_manifest(folder)
+    write_manifest(folder, replace(found, schema=replace(schema, unit="text")))
+    assert (number(), read_manifest(folder).schema.unit) == (3, "text")
+    edit(folder, lambda data: data["schema"].update(unit="tweet"))
+    refuse(folder, "manifest.json, schema: unit: expected one of sentence, paragraph, text; found 'tweet'")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_changed_byte(folder: Path, name: str):
     data = bytearray((folder / name).read_bytes())
@@ -100,7 +114,7 @@ def test_no_folder_and_no_manifest(tmp_path: Path):
         (b"[]", "format number"),
         (b'{"kind": "finetuned"}', "format number"),
         (b'{"format": "1"}', "format number"),
-        (b'{"format": 3}', "Update newslean"),
+        (b'{"format": 4}', "Update newslean"),
         (b'{"format": 1}', "expected the key"),
     ],
 )

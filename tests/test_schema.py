@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,31 @@ def test_all_faults_are_told_at_once():
     assert len(message.splitlines()) == 4
     assert "'topic' is defined twice" in message
     assert "sides" in message
+
+
+def test_the_unit_is_kept_and_sentences_are_not_named(tmp_path: Path):
+    """Manifests of before have no unit, and the hashes of what is trained on sentences stay as they were."""
+    assert "unit" not in schema_from_dict({"dimensions": [MULTI], "unit": "sentence"}, where="x").to_dict()
+    assert schema_from_dict({"dimensions": [MULTI]}, where="x").unit == "sentence"
+    path = tmp_path / "schema.toml"
+    path.write_text('unit = "text"\n[[dimensions]]\nname = "a"\nkind = "multi"\nlabels = ["b"]\n', encoding="utf-8")
+    schema = read_schema(path)
+    assert schema.unit == "text"
+    assert schema_from_dict(schema.to_dict(), where="x") == schema
+    assert not schema.asks_like(replace(schema, unit="paragraph"))
+    assert schema.asks_like(replace(schema, sides=(("north", ("Arlen",)),)))
+
+
+@pytest.mark.parametrize("unit", ["tweet", "", "Text", None, 3, ["text"]])
+def test_a_faulty_unit_is_named_with_the_other_faults(unit: Any):
+    message = faults({**SINGLE, "neutral": "x"}, unit=unit)
+    assert len(message.splitlines()) == 2
+    assert f"here.toml: unit: expected one of sentence, paragraph, text; found {unit!r}" in message
+
+
+def test_a_unit_below_a_dimension_is_told_where_it_belongs():
+    assert "write it above the first [[dimensions]]" in faults({**MULTI, "unit": "text"})
+    assert "sides: expected lists of words" in faults(MULTI, sides={"north": ["N"], "unit": "text"})
 
 
 @pytest.mark.parametrize("data", [{}, {"dimensions": []}, {"dimensions": {"name": "topic"}}])

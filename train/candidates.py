@@ -12,7 +12,7 @@ from typing import Any, Literal
 from newslean.dump import Record, Reject, open_dump
 from newslean.dump.records import WHOLE
 from newslean.errors import DataError
-from newslean.splitting import split_sentences, title_of
+from newslean.splitting import split_units, title_of
 from train.rows import Faults, digest, read_lines, read_objects, shown
 
 Form = Literal["auto", "sentences", "articles"]
@@ -20,8 +20,8 @@ Form = Literal["auto", "sentences", "articles"]
 MAX_SENTENCE = 300
 """Rows of a .jsonl file whose first text has a line break or is longer (characters) are taken for articles."""
 
-MAX_TEXT = 5_000
-"""Longest sentence (characters) that a coder is asked to read; longer ones are no sentences."""
+MAX_TEXT = {"sentence": 5_000, "paragraph": 50_000, "text": 500_000}
+"""Longest unit (characters) that a coder is asked to read; a longer sentence, say, is none."""
 
 _LETTER = re.compile(r"[^\W\d_]")
 _UNFIT = re.compile("[\0\ud800-\udfff]")
@@ -53,6 +53,7 @@ def read_candidates(
     paths: Sequence[str | Path],
     *,
     form: Form = "auto",
+    unit: str = "sentence",
     on_note: Callable[[str], None] | None = None,
     on_reject: Callable[[Reject], None] | None = None,
 ) -> Iterator[Candidate]:
@@ -65,6 +66,8 @@ def read_candidates(
         known ``doc``, ``n``, ``before``, ``title``); all else, folders too, is read as a dump of articles and split.
     form : {"auto", "sentences", "articles"}
         What the files hold; ``auto`` tells by their names, a ``.jsonl`` file by its first row.
+    unit : str
+        One of `newslean.schema.UNITS`: what articles are split into, and what stands for a sentence in all the above.
     on_note, on_reject : callable, optional
         Called with a line for each input that was guessed about, and with what a dump holds that cannot be read.
 
@@ -76,12 +79,12 @@ def read_candidates(
     faults, note = Faults(), on_note or (lambda _: None)
     for path in paths:
         if not _is_list(path, form):
-            yield from _split(path, note, on_reject)
+            yield from _split(path, unit, note, on_reject)
             continue
         if form == "auto":
-            note(f"{path}: read as a list of sentences, one a line (--as articles for articles)")
+            note(f"{path}: read as a list of {unit}s, one a line (--as articles for articles)")
         rows = _read_rows(Path(path), faults) if Path(path).suffix == ".jsonl" else _read_text(Path(path), faults)
-        yield from (c for c in rows if _is_worth_reading(c.text))
+        yield from (c for c in rows if _is_worth_reading(c.text, unit))
     faults.throw()
 
 
@@ -145,19 +148,19 @@ def _from_row(row: dict[str, Any], where: str, path: Path, last: Candidate | Non
 
 
 def _split(
-    path: str | Path, note: Callable[[str], None], on_reject: Callable[[Reject], None] | None
+    path: str | Path, unit: str, note: Callable[[str], None], on_reject: Callable[[Reject], None] | None
 ) -> Iterator[Candidate]:
     for number, outcome in enumerate(open_dump(path, on_note=note)):
         if isinstance(outcome, Reject):
             if on_reject is not None:
                 on_reject(outcome)
             continue
-        yield from _sentences_of(outcome, number)
+        yield from _units_of(outcome, number, unit)
 
 
-def _sentences_of(record: Record, number: int) -> Iterator[Candidate]:
+def _units_of(record: Record, number: int, unit: str) -> Iterator[Candidate]:
     """Split one article as the tagger does; what belongs to the page is left out."""
-    sentences = split_sentences(record.article.text)
+    sentences = split_units(record.article.text, unit)
     heading = record.article.title or title_of(sentences) or ""
     source = Path(record.article.source)
     doc = record.id or (source.stem if record.position == WHOLE else f"{source.name}-{number}") or str(number)
@@ -165,11 +168,11 @@ def _sentences_of(record: Record, number: int) -> Iterator[Candidate]:
     for n, sentence in enumerate(sentences):
         if sentence.furniture:
             continue
-        if _is_worth_reading(sentence.text):
+        if _is_worth_reading(sentence.text, unit):
             yield Candidate(doc, n, sentence.text, before, sentence.title, "" if sentence.title else heading)
         before = sentence.text
 
 
-def _is_worth_reading(text: str) -> bool:
-    letters = len(_LETTER.findall(text[:MAX_TEXT]))
-    return letters >= 3 and len(text) <= MAX_TEXT and not _UNFIT.search(text)
+def _is_worth_reading(text: str, unit: str) -> bool:
+    letters = len(_LETTER.findall(text[: MAX_TEXT["sentence"]]))
+    return letters >= 3 and len(text) <= MAX_TEXT[unit] and not _UNFIT.search(text)

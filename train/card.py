@@ -29,10 +29,6 @@ PARTS = {
 """What each part of the report was measured on."""
 
 LIMITS = (
-    "## Limits",
-    "",
-    "- It reads English. It codes what a sentence presents, not what is true.",
-    "- A sentence is read with little or no context: irony and references across paragraphs are lost.",
     "- Before you publish shares, label a sample of your own articles and compare "
     "(`python -m train evaluate --on FILE`).",
     "",
@@ -82,14 +78,14 @@ def render_card(
     lines += _parity_lines(manifest.metrics.get("parity", {}))
     lines += _calibration_lines(manifest)
     lines += ["", "## Parameters", "", *(f"- {name}: {getattr(params, name)}" for name in params.__slots__), ""]
-    return "\n".join([*lines, *LIMITS])
+    return "\n".join([*lines, *_limit_lines(manifest), *LIMITS])
 
 
 def _head_lines(manifest: Manifest) -> list[str]:
     return [
         f"# {manifest.name} {manifest.version}",
         "",
-        f"Tags sentences with {', '.join(d.name for d in manifest.schema.dimensions)}. One encoder "
+        f"Tags {manifest.schema.unit}s with {', '.join(d.name for d in manifest.schema.dimensions)}. One encoder "
         f"(`{manifest.base.get('name', '')}`) with one head per dimension, fine-tuned and exported to ONNX; its logits "
         f"are averaged with those of a TF-IDF baseline (share of the encoder: {_shares(manifest)}). "
         f"Written by `python -m train --seed {manifest.seed}` (newslean {manifest.code_version}, "
@@ -101,6 +97,18 @@ def _head_lines(manifest: Manifest) -> list[str]:
         "",
         "## Trained on",
         "",
+    ]
+
+
+def _limit_lines(manifest: Manifest) -> list[str]:
+    unit = manifest.schema.unit
+    lost = {"sentence": "irony and references across paragraphs are lost", "text": "irony is lost"}
+    return [
+        "## Limits",
+        "",
+        f"- It reads English. It codes what a {unit} presents, not what is true.",
+        f"- A {unit} is read with little or no context: {lost.get(unit, 'references across paragraphs are lost')}.",
+        f"- The encoder reads no more than {manifest.max_length} tokens of a {unit} and its context.",
     ]
 
 

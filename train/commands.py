@@ -185,7 +185,7 @@ def gate(labels: Any, schema: Any, texts: Any, seed: int, model: Path) -> None:
     from train.run import part_rows
 
     files, label_set = read_labels(labels, schema, texts)
-    if read_manifest(model).schema.dimensions != label_set.dimensions:
+    if not read_manifest(model).schema.asks_like(label_set):
         raise DataError(f"{model}: expected a model of the label set; found one of another. Name its --schema.")
     background = find_background(labels, schema, label_set)
     fit = fit_gate(part_rows(files.examples)[0], label_set, background=background, seed=seed)

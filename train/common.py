@@ -49,12 +49,17 @@ def common_schema(labels: Schema, models: Mapping[str, Schema]) -> tuple[Schema,
     for name, schema in models.items():
         if unlabelled := [found for found in schema.names if found not in labels.names]:
             notes.append(f"{', '.join(unlabelled)}: left out; {name} knows it, the label set has not.")
+    notes += [
+        f"{name} reads each {schema.unit} by itself, the labels are of each {labels.unit}: take the numbers with care."
+        for name, schema in models.items()
+        if schema.unit != labels.unit
+    ]
     if not kept:
         raise DataError(
             f"--model: expected a dimension of the labels ({', '.join(labels.names)}) that all models know; "
             "found none. Score with a model that was trained on this label set."
         )
-    return Schema(tuple(kept), labels.sides), notes
+    return Schema(tuple(kept), labels.sides, labels.unit), notes
 
 
 def _label_notes(d: Dimension, models: Mapping[str, Schema]) -> list[str]:

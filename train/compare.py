@@ -40,7 +40,7 @@ def shared_schema(new: Schema, current: Schema) -> tuple[Schema | None, list[str
         return other is not None and (d.kind, {*d.labels}) == (other.kind, {*other.labels})
 
     common = tuple(there[d.name] for d in current.dimensions if same(d))
-    return Schema(common) if common else None, [d.name for d in current.dimensions if not same(d)]
+    return Schema(common, unit=new.unit) if common else None, [d.name for d in current.dimensions if not same(d)]
 
 
 def compare(

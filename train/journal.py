@@ -9,12 +9,14 @@ the turning point: without it the old files hold, with it the new ones do, and
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from newslean.errors import DataError
 from newslean.files import open_replacement, sha256, sync_folder, write_file
+from train.folders import locked
 
 STAGING = ".migration"
 """Folder in a labels folder that holds the new contents until they are in place."""
@@ -28,6 +30,23 @@ class Journal:
 
     note: str
     files: tuple[tuple[str, str, str], ...]
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep other migrations of a folder waiting while the block lasts: from reading it to the last new file.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder))
+        except OSError as error:
+            raise DataError(f"{folder}: expected to write there; {error.strerror}. Nothing was changed.") from None
+        yield
 
 
 def refuse_half_done(paths: Sequence[str | Path]) -> None:

@@ -68,8 +68,8 @@ def find_known(run: Run, *, only: str = "") -> Known | str:
     except ModelError as error:
         return str(error)
     name, kind = folder_name(manifest), only or "transformer"
-    if manifest.schema.dimensions != run.schema.dimensions:
-        return f"{name} knows other labels"
+    if not manifest.schema.asks_like(run.schema):
+        return f"{name} knows other labels" if manifest.schema.unit == run.schema.unit else f"{name} reads another unit"
     if record is None or kind not in record.logits:
         return f"{name} keeps no answers out of fold"
     if only:

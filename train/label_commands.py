@@ -112,16 +112,28 @@ def migrate(folder: Path, rename: Any, merge: Any, drop: Any, dry_run: bool) -> 
     """Change the label set and all rows with it.
 
     Options may be given again; renames come first, then merges, then drops. schema.toml, sentences/*.jsonl and the
-    grammar are replaced as one: if this is cut short, the same command finishes it. A label or a dimension that is
+    grammar are replaced as one: if this is cut short, the same command finishes it; if another migration of the folder
+    is under way, this waits for its end. A label or a dimension that is
     added needs no migration: write it into schema.toml, and label rows.
     """
+    from contextlib import ExitStack
+
     from train.changes import read_change
-    from train.journal import finish, is_half_done, read_journal
-    from train.migrate import plan_migration, run_migration
+    from train.journal import lock_folder
 
     changes = [read_change("rename", value) for value in rename]
     changes += [read_change("merge", value) for value in merge]
     changes += [read_change("drop", value) for value in drop]
+    with ExitStack() as stack:
+        if not dry_run and folder.is_dir():
+            stack.enter_context(lock_folder(folder))
+        _migrate(folder, changes, dry_run=dry_run)
+
+
+def _migrate(folder: Path, changes: list[Any], *, dry_run: bool) -> None:
+    from train.journal import finish, is_half_done, read_journal
+    from train.migrate import plan_migration, run_migration
+
     if is_half_done(folder):
         if dry_run:
             raise DataError(f"{folder}: a migration was cut short ({read_journal(folder).note}). Finish it first.")

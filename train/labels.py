@@ -191,7 +191,7 @@ class _Order:
 
 
 def _example(row: _Row, schema: Schema, article_title: str) -> Example:
-    data, title = row.data, row.title
+    data, title, whole = row.data, row.title, schema.unit == "text"  # nothing stands around a whole text
     before = row.previous.text if row.before is None and row.previous else row.before
     return Example(
         doc=data["doc"],
@@ -201,8 +201,8 @@ def _example(row: _Row, schema: Schema, article_title: str) -> Example:
         group=data.get("group") or data["doc"],
         source=data.get("source") or "user",
         labels=in_order(data["labels"], schema),
-        article_title="" if title else article_title,
-        before=before or "",
+        article_title="" if title or whole else article_title,
+        before="" if whole else before or "",
         coders={name: in_order(labels, schema) for name, labels in data.get("coders", {}).items()},
         split=data.get("split", ""),
         sample=data.get("sample", ""),

@@ -44,7 +44,8 @@ def label_next(
 ) -> None:
     """Choose the unlabelled sentences that teach a model most, and write them as tasks.
 
-    What stands in --labels already is left out. Rows marked "picked" were chosen for what they teach; those marked
+    Articles are split as the model has it: into sentences, paragraphs, or not at all. What stands in --labels already
+    is left out. Rows marked "picked" were chosen for what they teach; those marked
     "random" were drawn, and only they tell how good a model is.
     """
     if out.exists():
@@ -62,7 +63,11 @@ def label_next(
     tagger = Tagger.load(model)
     known = labelled_hashes(label_paths(labels, None)[0])
     candidates = read_candidates(
-        sources, form=form, on_note=_tell, on_reject=lambda r: rejected.append(f"{r.source}: {r.position}: {r.reason}")
+        sources,
+        form=form,
+        unit=tagger.schema.unit,
+        on_note=_tell,
+        on_reject=lambda r: rejected.append(f"{r.source}: {r.position}: {r.reason}"),
     )
     rows = suggest(candidates, tagger, Wish(**options), labelled=known)
     write_file(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
@@ -73,7 +78,7 @@ def label_next(
     number = options["number"]
     drawn = sum(row["sample"] == "random" for row in rows)
     fewer = f"; asked for {number:,}: there are no more that differ" if len(rows) < number else ""
-    click.echo(f"{out}: {len(rows):,} sentences to label, {drawn:,} of them drawn at random{fewer}")
+    click.echo(f"{out}: {len(rows):,} {tagger.schema.unit}s to label, {drawn:,} of them drawn at random{fewer}")
 
 
 @click.command()

@@ -50,7 +50,7 @@ def load_taggers(models: tuple[Path, ...]) -> tuple[dict[str, Any], Any]:
     """Load models to compare, by name and version, and the schema that they share."""
     taggers = load_models(models)
     schema = next(iter(taggers.values())).schema
-    if any(tagger.schema.dimensions != schema.dimensions for tagger in taggers.values()):
+    if not all(tagger.schema.asks_like(schema) for tagger in taggers.values()):
         raise DataError(
             "--model: expected models of one schema to compare; found different ones. Score them one by one."
         )

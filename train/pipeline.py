@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from newslean.files import write_file
-from newslean.finetuned import FLOAT_GRAPH
+from newslean.finetuned import FLOAT_GRAPH, encode
 from newslean.tagger import Logits
 from train import export
 from train.alone import baseline_out_of_fold
 from train.arrays import read_arrays, write_arrays
+from train.assess import contexts_of
 from train.finetune import Fit, enough_epochs, finetune, predict_logits
 from train.folders import replace_folder
 from train.folds import hold_out, thin
@@ -143,6 +144,7 @@ def _fold_network(run: Run, fold: int) -> Path:
 
 def finish_fit(run: Run, fit: Fit, params: FinetuneParams) -> None:
     """Keep a final network, export its float graph, and write its logits last: they say that all is done."""
+    _tell_cut(run, fit)
     _keep_network(run.network, fit, params)
     run.staging.mkdir(exist_ok=True)
     partial = run.staging / f"{FLOAT_GRAPH}.part"
@@ -151,6 +153,19 @@ def finish_fit(run: Run, fit: Fit, params: FinetuneParams) -> None:
     os.replace(partial, run.staging / FLOAT_GRAPH)
     write_file(run.staging / "tokenizer.json", fit.tokenizer.to_str())
     write_arrays(run.fits("transformer") / "reference.npz", reference)
+
+
+def _tell_cut(run: Run, fit: Fit) -> None:
+    """Say how many rows are longer than what the network reads of them."""
+    rows = [run.examples[n] for n in run.parity_rows]
+    contexts, most = contexts_of(rows, run.finetuned.context), run.finetuned.max_length
+    pairs = zip(rows, contexts, strict=True)
+    cut = sum(bool(encode(fit.tokenizer, e.text, context, max_length=most).overflowing) for e, context in pairs)
+    if cut:
+        run.say(
+            f"{cut:,} of {len(rows):,} {run.schema.unit}s are longer than max_length, {most} tokens: the network "
+            "does not read what is beyond"
+        )
 
 
 def _keep_network(folder: Path, fit: Fit, params: FinetuneParams) -> None:

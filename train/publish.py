@@ -39,7 +39,7 @@ def new_manifest(run: Run, calibration: Calibration, *, key: str, base: dict[str
         version=f"{datetime.now(UTC):%Y.%m.%d}-{key[:6]}",
         schema=run.schema,
         calibration=calibration,
-        splitter=splitter_version(),
+        splitter=splitter_version(run.schema.unit),
         max_length=run.finetuned.max_length,
         context=run.finetuned.context,
         base=base,

@@ -143,6 +143,9 @@ def assess_new(run: Run, path: Path) -> Judged:
         if (run.models / CURRENT).exists():
             return {}, Verdict(False, f"the current model does not load: {error}")
         return {}, Verdict(True, "it is the first model")
+    units = manifest.schema.unit, run.schema.unit
+    if units[0] != units[1]:
+        return {}, Verdict(False, f"the current model reads each {units[0]} by itself, the new one each {units[1]}")
     schema, lost = shared_schema(run.schema, manifest.schema)
     if schema is None or lost:
         return {}, Verdict(False, f"the new model does not know as the current one does: {', '.join(lost)}")

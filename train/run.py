@@ -68,6 +68,10 @@ class Run:
     background: Sequence[Example] = ()
     test: Sequence[Example] = ()
 
+    def __post_init__(self) -> None:
+        if self.schema.unit == "text":  # nothing stands around a text that is read as a whole
+            object.__setattr__(self, "finetuned", replace(self.finetuned, context="none"))
+
     def check(self) -> None:
         """Raise a DataError if there are too few articles to hold one out."""
         if (articles := len({e.group for e in self.examples})) < 2:
@@ -111,7 +115,7 @@ class Run:
             [e.doc, e.n, e.text, e.before, e.article_title, e.group, e.source, e.split, e.labels]
             for e in self.files.examples
         ]
-        return digest([rows, self.schema.to_dict(), self.seed, self.folds, splitter_version()])
+        return digest([rows, self.schema.to_dict(), self.seed, self.folds, splitter_version(self.schema.unit)])
 
     def fit_key(self, kind: str) -> str:
         """Hash of what the fits of a kind of model hang on beside the data: parameters and code."""

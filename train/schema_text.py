@@ -93,6 +93,7 @@ def _write_schema(text: str, schema: Schema) -> str:
     head = re.match(r"(?:[ \t]*#[^\n]*\n)*", text)
     data = schema.to_dict()
     parts = [head[0] if head else ""]
+    parts += [f"\nunit = {_toml(data['unit'])}\n"] if "unit" in data else []
     for row in data["dimensions"]:
         parts += ["\n[[dimensions]]\n", *(f"{key} = {_toml(value)}\n" for key, value in row.items())]
     if "sides" in data:

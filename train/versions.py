@@ -77,6 +77,7 @@ def show_model(models: Path, name: str) -> str:
     facts = {
         "kind": manifest.kind,
         "base": ", ".join(f"{key} {value}" for key, value in manifest.base.items()),
+        "unit": manifest.schema.unit,
         "context": manifest.context,
         "seed": manifest.seed,
         "code": f"newslean {manifest.code_version}, splitter {manifest.splitter}",
@@ -153,7 +154,7 @@ def _told(entry: Mapping[str, Any]) -> str:
 
 
 def _labels(schema: Schema) -> dict[str, str]:
-    return {d.name: f"{d.kind}: {', '.join(d.labels)}" for d in schema.dimensions}
+    return {d.name: f"{d.kind}: {', '.join(d.labels)}" for d in schema.dimensions} | {"(unit)": schema.unit}
 
 
 def _settings(manifest: Manifest) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Job:
         return self.out if self.settings.articles_only else self.out.with_suffix(f".articles{self.out.suffix}")
 
 
-def claim_of(job: Job, model: str) -> dict[str, Any]:
+def claim_of(job: Job, model: str, *, unit: str = "sentence") -> dict[str, Any]:
     """Give all that the result hangs on, but for the inputs themselves."""
     limit = job.settings.min_confidence
     if limit is not None and not 0 <= limit <= 1:
@@ -71,7 +71,7 @@ def claim_of(job: Job, model: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "newslean": __version__,
-        "splitter": splitter_version(),
+        "splitter": splitter_version(unit),
         "model": model,
         **options,
         "columns": asdict(job.columns),

@@ -40,7 +40,7 @@ def check_free(job: Job, work: Work) -> None:
 
 def write_result(job: Job, work: Work, claim: Mapping[str, Any], manifest: Manifest) -> None:
     """Merge the shards. The result itself comes last: where it stands, all stands."""
-    versions = {"model": manifest.version, "splitter": splitter_version()}
+    versions = {"model": manifest.version, "splitter": splitter_version(manifest.schema.unit)}
     columns, schema = result_schema(manifest.schema, articles_only=True), manifest.schema
     fields = pa.schema([*(columns.field(name) for name in ORIGIN), *sentence_fields(schema)])
 

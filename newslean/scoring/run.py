@@ -117,7 +117,7 @@ def score_dump(
     check_names(job)
     manifest = read_manifest(job.settings.model)
     result_schema(manifest.schema)  # before any work: labels may not give two columns one name
-    claim = claim_of(job, sha256(Path(job.settings.model, "manifest.json")))
+    claim = claim_of(job, sha256(Path(job.settings.model, "manifest.json")), unit=manifest.schema.unit)
     work = Work(job.beside(".work"))
     with work.held():
         if overwrite:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from newslean.gate import Gate
 from newslean.results import Scores, TaggedArticle, summarise
 from newslean.scoring.tables import to_results
-from newslean.splitting import Sentence, split_sentences, title_of
+from newslean.splitting import Sentence, split_units, title_of
 from newslean.tagger import Tagger
 
 REMEMBERED = 50_000
@@ -70,7 +70,7 @@ class Scorer:
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Tag a batch as `newslean.scoring.tables.to_batch` makes it; rows as `to_results` gives them."""
         with self._timed("split"):
-            split = [split_sentences(text) for text in batch.column("text").to_pylist()]
+            split = [split_units(text, self.tagger.schema.unit) for text in batch.column("text").to_pylist()]
             given = batch.column("title").to_pylist()
             titles = [title or title_of(sentences) for title, sentences in zip(given, split, strict=True)]
         passes = self._passes(split)

@@ -47,7 +47,14 @@ def make_model(folder: Path, schema: Any, *, version: str = "1", gate: bool = Tr
         files["gate.safetensors"] = ""
     calibration = Calibration({"topic": 1.1, "mood": 0.9}, {"topic": {"metals": 0.5, "weather": 0.5}}, {"mood": 0.3})
     manifest = Manifest(
-        "baseline", "tiny", version, schema, calibration, splitter_version(), gate=GATE if gate else {}, files=files
+        "baseline",
+        "tiny",
+        version,
+        schema,
+        calibration,
+        splitter_version(schema.unit),
+        gate=GATE if gate else {},
+        files=files,
     )
     write_manifest(folder, manifest)
     return folder

@@ -5,7 +5,16 @@ import pytest
 
 from newslean.errors import DataError
 from newslean.files import sha256
-from train.journal import JOURNAL, STAGING, finish, is_half_done, read_journal, refuse_half_done, replace_all
+from train.journal import (
+    JOURNAL,
+    STAGING,
+    finish,
+    is_half_done,
+    lock_folder,
+    read_journal,
+    refuse_half_done,
+    replace_all,
+)
 
 
 @pytest.fixture
@@ -104,3 +113,9 @@ def test_the_journal_names_what_it_does(folder: Path, monkeypatch: pytest.Monkey
     half_done(folder, monkeypatch)
     data = json.loads((folder / STAGING / JOURNAL).read_text())
     assert [row[0] for row in data["files"]] == ["schema.toml", "sentences/a.jsonl"]
+
+
+def test_a_folder_that_cannot_be_locked_is_told_of(folder: Path) -> None:
+    told = r"schema.toml: expected to write there; File exists"
+    with pytest.raises(DataError, match=told), lock_folder(folder / "schema.toml"):
+        pass

@@ -1,6 +1,9 @@
 """``python -m train labels ...`` and ``evaluate`` with another label set: what is printed, and exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +12,8 @@ from typing import Any
 import pytest
 
 from train.journal import replace_all
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -75,6 +80,49 @@ def test_migrate(cli: Cli, folder: Path) -> None:
     code, _, err = cli("labels", "migrate", "--labels", folder)
     assert code == 2
     assert "expected --rename, --merge or --drop" in err
+
+
+SECOND = """
+import sys
+from train import folders, journal, __main__ as program
+
+def lock(*given, **how):
+    print("asks", flush=True)
+    return take(*given, **how)
+
+take, folders.lock = folders.lock, lock
+sys.argv = ["train", "labels", "migrate", "--labels", sys.argv[1], "--rename", "mood:fall=drop"]
+program.run()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_two_migrations_come_one_after_the_other(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second starts while the first writes, and must not find a folder that is half old and half new."""
+    sync, begun = os.fsync, list[subprocess.Popen[str]]()
+
+    def fsync(handle: int) -> None:
+        if not begun:
+            command = [sys.executable, "-c", SECOND, str(folder)]
+            begun.append(
+                subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            )
+            begun[0].stdout.readline()  # it asks for the lock, or has ended without
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    code, _, err = cli("labels", "migrate", "--labels", folder, "--rename", "mood:rise=ascent")
+    said, _ = begun[0].communicate()
+    assert (code, err, begun[0].returncode) == (0, "", 0), said
+    found = {row["labels"].get("mood") for row in read(folder)}
+    assert found == {"ascent", "drop", "mixed", "flat", None}
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "schema.toml", "sentences"]
+
+
+def test_a_folder_that_is_not_there_is_not_made(cli: Cli, tmp_path: Path) -> None:
+    code, _, err = cli("labels", "migrate", "--labels", tmp_path / "none", "--rename", "mood:rise=ascent")
+    assert (code, (tmp_path / "none").exists()) == (2, False)
+    assert "schema.toml: expected a schema file" in err
 
 
 def test_what_was_cut_short_is_refused_until_it_is_finished(

@@ -153,6 +153,29 @@ def test_an_update_learns_what_is_new(run: Run):
     assert f"nothing to do: {path.name} has learnt all rows" in lines[-1]
 
 
+def test_an_update_that_is_worse_gives_way_to_a_training_from_scratch(run: Run):
+    """All labels but those set aside are turned round, so that what is learnt further is worse on these."""
+    lines: list[str] = []
+    turn = {"rise": "fall", "fall": "rise", "mixed": "flat", "flat": "mixed"}
+    rows = [
+        e if e.split or "mood" not in e.labels else replace(e, labels={**e.labels, "mood": turn[e.labels["mood"]]})
+        for e in run.files.examples
+    ]
+    turned = replace(run, files=replace(run.files, examples=rows), say=lines.append)
+    before = current_name(run.models)
+    path, updated = retrain(turned, Order(only="baseline", start="auto"))
+    assert [line for line in lines if line.startswith("from scratch: the update is not kept (worse than")]
+    made = [read_manifest(folder) for folder in run.models.glob("*-baseline") if before not in folder.name]
+    assert sorted(m.base.get("updated_from", "") for m in made) == ["", before]  # the update was made, then let go
+    assert not updated
+    assert path.name not in (before, current_name(run.models))
+    assert "updated_from" not in read_manifest(path).base
+    [entry] = [e for e in history(run) if e["event"] == "training"]
+    assert (entry["version"], entry["start"], entry["decision"]) == (path.name, "scratch", "keep")
+    assert current_name(run.models) == before  # for this one is worse, too
+    assert Tagger.load(path).tag_text("Zinc slumped in Holm.").sentences
+
+
 @pytest.mark.parametrize("start", ["baseline", "mixed"])
 def test_an_update_of_the_baseline_alone(run: Run, start: str):
     """Half of the new articles are held out; the other half is answered by the current model, whichever kind it is."""

@@ -93,7 +93,7 @@ def add_predictions(tasks: Sequence[Task], model: Path, schema: Schema) -> list[
     Raises
     ------
     ModelError
-        If the model cannot be loaded, or has no dimension of the label set.
+        If the model cannot be loaded, has no dimension of the label set, or is of another unit.
     """
     from newslean.tagger import Tagger, context_of, decide
 
@@ -103,6 +103,11 @@ def add_predictions(tasks: Sequence[Task], model: Path, schema: Schema) -> list[
     if not shared:
         known = ", ".join(tagger.schema.names)
         raise ModelError(f"{model}: expected a model of {', '.join(schema.names)}; found one of {known}.")
+    if tagger.schema.unit != schema.unit:
+        raise ModelError(
+            f"{model}: expected a model that reads each {schema.unit} by itself, as the label set has it; found one "
+            f"that reads each {tagger.schema.unit}. Name another with --model, or leave it out."
+        )
     titles = {task.doc: task.text for task in tasks if task.about.get("title")}
     texts = {(task.doc, task.n): task.text for task in tasks}
     contexts = []

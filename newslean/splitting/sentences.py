@@ -1,15 +1,13 @@
 """Text to sentences, with exact offsets.
 
-The one splitter that labelling, training and predicting share. It knows the
-layout of news pages (titles, list items, headings, hard-wrapped lines); it
-does not know what a sentence means. sentencex finds the boundaries inside a
-paragraph; this room finds the paragraphs and mends what news needs.
+Knows the layout of news pages (titles, list items, headings, hard-wrapped
+lines); does not know what a sentence means. sentencex finds the boundaries
+inside a paragraph; this module finds the paragraphs and mends what news needs.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import islice, pairwise
 
 from sentencex import get_sentence_boundaries
@@ -50,7 +48,7 @@ _EDGES = " \t\xa0\u3000\ufeff\u200b*_\x00"
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence as published.
+    """One sentence as published, or whatever else is the unit of a label set: a paragraph, a whole text.
 
     Attributes
     ----------
@@ -69,11 +67,6 @@ class Sentence:
     end: int
     title: bool = False
     furniture: bool = False
-
-
-def splitter_version() -> str:
-    """Name this splitter: a model is only as good as the splitting it was trained with."""
-    return f"newslean-{SPLITTER_REVISION}+sentencex-{version('sentencex')}"
 
 
 def split_sentences(text: str) -> list[Sentence]:
