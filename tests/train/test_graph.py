@@ -10,7 +10,8 @@ import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from transformers import DistilBertConfig, DistilBertModel, MPNetConfig, MPNetModel
 
-from newslean.finetuned import FLOAT_GRAPH
+from newslean.finetuned import FLOAT_GRAPH, GRAPH
+from newslean.manifest import read_manifest
 from newslean.schema import Schema
 from train import graph
 from train.export import export_onnx, matmul_nodes, quantize, to_int8
@@ -174,3 +175,8 @@ def test_what_is_not_known_stays_as_it_is(tmp_path: Path):
     onnx.save(helper.make_model(other, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), str(tmp_path / "a"))
     assert streamline(tmp_path / "a", tmp_path / "b", longest=LONGEST) == []
     assert _operators(tmp_path / "b") == {"Exp": 1}
+
+
+def test_training_ships_the_cheaper_graph(trained: SimpleNamespace):
+    assert len(read_manifest(trained.path).metrics["parity"]["cheaper"]) == 5
+    assert _operators(trained.path / GRAPH)["QAttention"] == 1
