@@ -48,7 +48,7 @@ def fit_newslean(task: Task) -> Predict:
     from newslean.mixed import Mixed
     from train import baseline
     from train.assess import contexts_of
-    from train.export import export_onnx, quantize
+    from train.export import export_onnx, to_int8
     from train.finetune import enough_epochs, finetune
     from train.options import find_grammar
     from train.params import BaselineParams, FinetuneParams
@@ -65,7 +65,7 @@ def fit_newslean(task: Task) -> Predict:
     params = enough_epochs(params, len(others) + len(mixed))
     fit = finetune([*others, *mixed], [], task.schema, params, seed=task.seed, folder=task.folder / "checkpoints")
     export_onnx(fit.network, task.folder / "float.onnx")
-    quantize(task.folder / "float.onnx", task.folder / GRAPH)
+    to_int8(task.folder / "float.onnx", task.folder / GRAPH, longest=params.max_length)
     fit.tokenizer.save(str(task.folder / "tokenizer.json"))
     manifest = Manifest(
         kind="finetuned",

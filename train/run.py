@@ -25,7 +25,15 @@ from train.params import BaselineParams, FinetuneParams
 CODE = {
     "baseline": ("baseline.py", "folds.py", "../newslean/baseline.py"),
     "transformer": ("network.py", "finetune.py", "batches.py", "folds.py", "grammar.py", "draw.py", "warm.py"),
-    "calibration": ("calibrate.py", "export.py", "make.py", "publish.py", "../newslean/mixed.py"),
+    "calibration": (
+        "calibrate.py",
+        "export.py",
+        "graph.py",
+        "graph_cut.py",
+        "make.py",
+        "publish.py",
+        "../newslean/mixed.py",
+    ),
     "gate": ("gate.py", "../newslean/gate.py"),
     "update": ("update.py",),
     "curve": ("curve.py",),
