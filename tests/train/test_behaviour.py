@@ -8,6 +8,9 @@ from newslean.errors import DataError
 from newslean.schema import Schema, read_schema
 from newslean.tagger import Tagger
 from train.behaviour import ALL, Case, pass_rates, read_cases, render_rates
+from train.draw import generate
+from train.grammar import read_grammar
+from train.params import FinetuneParams, read_params
 from train.rows import digest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -92,3 +95,15 @@ def test_the_shipped_cases_cover_what_they_should():
     ]
     trained_on = {row["sha256"] if "sha256" in row else digest(row["text"]) for row in rows}
     assert [case.id for case in cases if digest(case.text) in trained_on] == []
+
+
+def test_no_shipped_case_is_drawn_for_training():
+    schema, params = read_schema(ROOT / "labels" / "schema.toml"), read_params(FinetuneParams)
+    grammar = read_grammar(ROOT / "labels" / "grammar", schema)
+    draws = [
+        *generate(grammar, schema, params.warm_sentences, seed=0),
+        *generate(grammar, schema, params.mixed_sentences, seed=1),
+    ]
+    drawn = {example.text.casefold() for example in draws}
+    assert len(drawn) > 20_000
+    assert [case.id for case in read_cases(SHIPPED, schema) if case.text.casefold() in drawn] == []
