@@ -25,7 +25,7 @@ from newslean import __version__
 from newslean.errors import DataError, NewsleanError
 from newslean.files import write_file
 from newslean.schema import Dimension
-from train.options import data_options, find_grammar, label_paths, read_labels
+from train.options import data_options, find_grammar, label_paths, read_labels, read_shares
 
 PACKAGES = (
     "numpy",
@@ -42,8 +42,6 @@ PACKAGES = (
 
 def benchmark(names: Sequence[str], data: dict[str, Any], options: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Fit and score all ways; give the report."""
-    from train.run import read_shares
-
     machine = describe_machine()
     files, schema = read_labels(data["labels"], data["schema"], data["texts"])
     shares, seed = read_shares(options["share"], files.examples), data["seed"]

@@ -21,6 +21,7 @@ from train.options import (
     plain_options,
     quiet_libraries,
     read_labels,
+    read_shares,
     read_test,
     readme_of,
 )
@@ -92,7 +93,7 @@ def main(context: click.Context, /, **options: Any) -> None:
 def _train(*, curve: bool | None, **options: Any) -> None:
     from train.params import BaselineParams, FinetuneParams, read_params_in
     from train.retrain import Order, retrain
-    from train.run import Run, leave_out, read_shares
+    from train.run import Run, leave_out
 
     given = dict(options)
     labels, schema, texts, models = (options.pop(name) for name in ("labels", "schema", "texts", "models"))

@@ -21,6 +21,7 @@ from train.options import (
     params_folder,
     quiet_libraries,
     read_labels,
+    read_shares,
     schema_beside,
     tell_skipped,
 )
@@ -95,7 +96,6 @@ def experiment(kind: str, changes: Any, labels: Any, schema: Any, texts: Any, wo
     """Fit one setting with several seeds and measure it on rows set aside."""
     from train.experiment import Setting, run_experiment
     from train.params import BaselineParams, FinetuneParams, change_params, read_params_in
-    from train.run import read_shares
 
     folder = params_folder(labels, schema)
     params = change_params(read_params_in(BaselineParams if kind == "baseline" else FinetuneParams, folder), changes)

@@ -4,6 +4,7 @@ Parses and reads; trains and measures nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,28 @@ def quiet_libraries() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     for name in ("torch.onnx", "onnxscript", "root"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def read_shares(values: Sequence[str], examples: Sequence[Any]) -> dict[str, float]:
+    """Read shares given as ``0.5`` (of all articles) or ``pool-*=0.5`` (of those so named).
+
+    Raises
+    ------
+    DataError
+        If a share is no number from 0 to 1, or a pattern names no article of the examples.
+    """
+    shares: dict[str, float] = {}
+    for value in values:
+        pattern, _, number = value.rpartition("=")
+        pattern = pattern or "*"
+        try:
+            share = float(number)
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            raise DataError(f"--share {value}: expected a number from 0 to 1, or PATTERN=NUMBER; found {number!r}.")
+        if not any(fnmatchcase(e.doc, pattern) for e in examples):
+            raise DataError(f"--share {value}: expected articles so named; found none.")
+        shares.pop(pattern, None)  # given again, it counts as the last
+        shares[pattern] = share
+    return shares

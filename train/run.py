@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -222,31 +221,6 @@ def part_authored(examples: Sequence[Example], params: FinetuneParams) -> tuple[
     if not params.warm_epochs or not others:
         return [], list(examples)
     return [e for e in examples if e.source == AUTHORED_SOURCE], others
-
-
-def read_shares(values: Sequence[str], examples: Sequence[Example]) -> dict[str, float]:
-    """Read shares given as ``0.5`` (of all articles) or ``pool-*=0.5`` (of those so named).
-
-    Raises
-    ------
-    DataError
-        If a share is no number from 0 to 1, or a pattern names no article of the examples.
-    """
-    shares: dict[str, float] = {}
-    for value in values:
-        pattern, _, number = value.rpartition("=")
-        pattern = pattern or "*"
-        try:
-            share = float(number)
-        except ValueError:
-            share = -1.0
-        if not 0 <= share <= 1:
-            raise DataError(f"--share {value}: expected a number from 0 to 1, or PATTERN=NUMBER; found {number!r}.")
-        if not any(fnmatchcase(e.doc, pattern) for e in examples):
-            raise DataError(f"--share {value}: expected articles so named; found none.")
-        shares.pop(pattern, None)  # given again, it counts as the last
-        shares[pattern] = share
-    return shares
 
 
 def digest(value: object) -> str:

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from train import __main__ as program
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 HELP = """
 import runpy, sys
@@ -23,20 +21,6 @@ except SystemExit as end:
 heavy = {"torch", "transformers", "datasets", "optuna", "sklearn", "numpy", "onnxruntime"} & set(sys.modules)
 assert not heavy, heavy
 """
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run the command as ``python -m train`` does; gives exit code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            program.run()
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from newslean.errors import DataError
 from newslean.schema import Schema
 from train.baseline import fit_baseline
 from train.experiment import Setting, run_experiment
+from train.options import read_shares
 from train.params import BaselineParams, FinetuneParams, change_params
-from train.run import read_shares
 
 BASELINE = BaselineParams(word_ngrams=1, char_ngrams=3)
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from newslean.errors import DataError
-from train import __main__ as program
 from train.exchange.answers import Judge
 from train.exchange.formats import FORMATS
 from train.exchange.importing import import_labels, render_import
@@ -460,18 +459,6 @@ def test_killed_at_any_moment_it_leaves_the_old_or_the_new_file(label_folder, tm
     before, after = map(int, done.stdout.split())
     assert before > 10
     assert after > 1
-
-
-@pytest.fixture
-def cli(monkeypatch, capsys):
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            program.run()
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 def test_out_and_in_again_by_command(cli, label_folder, tmp_path):
