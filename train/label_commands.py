@@ -5,6 +5,7 @@ Parse, call, print.
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -116,17 +117,13 @@ def migrate(folder: Path, rename: Any, merge: Any, drop: Any, dry_run: bool) -> 
     is under way, this waits for its end. A label or a dimension that is
     added needs no migration: write it into schema.toml, and label rows.
     """
-    from contextlib import ExitStack
-
     from train.changes import read_change
     from train.journal import lock_folder
 
     changes = [read_change("rename", value) for value in rename]
     changes += [read_change("merge", value) for value in merge]
     changes += [read_change("drop", value) for value in drop]
-    with ExitStack() as stack:
-        if not dry_run and folder.is_dir():
-            stack.enter_context(lock_folder(folder))
+    with nullcontext() if dry_run or not folder.is_dir() else lock_folder(folder):
         _migrate(folder, changes, dry_run=dry_run)
 
 
