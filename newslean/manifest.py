@@ -20,8 +20,10 @@ from newslean.errors import DataError, ModelError
 from newslean.files import sha256, write_file
 from newslean.schema import UNITS, Schema, schema_from_dict
 
-FORMAT = 3
-"""2: ``mix``. 3: the schema's ``unit``; a model of sentences is still written as 2, which older readers know."""
+FORMAT = 4
+"""2: ``mix``. 3: the schema's ``unit``. 4: ``bias``, and thresholds of ``single`` dimensions.
+
+A model is written with the lowest number that tells all of it, so that older readers know it too."""
 KINDS = ("finetuned", "baseline")
 REQUIRED = {"finetuned": ("model.onnx", "tokenizer.json"), "baseline": ("weights.safetensors", "vocabulary.json")}
 """Files that a kind of model loads: a manifest that does not name them would let them through unchecked."""
@@ -42,14 +44,18 @@ class Calibration:
     temperature : dict
         Dimension to the number that its logits are divided by.
     thresholds : dict
-        ``multi`` dimension to label to the probability from which the label is given.
+        Dimension to label to the probability from which the label is given: every label of a ``multi`` dimension; of a
+        ``single`` one that has a neutral label all but that. A ``single`` dimension without any gives the likeliest.
     min_confidence : dict
         ``single`` dimension to the probability below which the neutral label, if it has one, is given instead.
+    bias : dict
+        ``single`` dimension to what is added to the logit of its neutral label, once divided.
     """
 
     temperature: dict[str, float] = field(default_factory=dict)
     thresholds: dict[str, dict[str, float]] = field(default_factory=dict)
     min_confidence: dict[str, float] = field(default_factory=dict)
+    bias: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +110,14 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
     """
     calibration = manifest.calibration
     data = {
-        "format": 2 if manifest.schema.unit == UNITS[0] else FORMAT,
+        "format": _format(manifest),
         **{key: getattr(manifest, key) for key in ("kind", "name", "version")},
         "schema": manifest.schema.to_dict(),
         **{key: getattr(manifest, key) for key in ("max_length", "context", "mix", "gate")},
         "temperature": calibration.temperature,
         "thresholds": calibration.thresholds,
         "min_confidence": calibration.min_confidence,
+        **({"bias": calibration.bias} if calibration.bias else {}),
         **{
             key: getattr(manifest, key)
             for key in ("splitter", "base", "data", "code_version", "seed", "metrics", "params")
@@ -122,6 +129,13 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
         },
     }
     write_file(Path(folder, "manifest.json"), json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+
+
+def _format(manifest: Manifest) -> int:
+    single = {d.name for d in manifest.schema.dimensions if not d.multi}
+    if manifest.calibration.bias or single & manifest.calibration.thresholds.keys():
+        return 4
+    return 2 if manifest.schema.unit == UNITS[0] else 3
 
 
 def read_manifest(folder: str | Path) -> Manifest:
@@ -167,11 +181,12 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
         calibration = Calibration(
             {d.name: float(data["temperature"][d.name]) for d in schema.dimensions},
             {
-                d.name: {label: float(data["thresholds"][d.name][label]) for label in d.labels}
+                d.name: {label: float(data["thresholds"][d.name][label]) for label in d.labels if label != d.neutral}
                 for d in schema.dimensions
-                if d.multi
+                if d.multi or d.name in data["thresholds"]
             },
             {d.name: float(data.get("min_confidence", {}).get(d.name, 0.0)) for d in schema.dimensions if not d.multi},
+            {d: float(value) for d, value in data.get("bias", {}).items()},
         )
         manifest = Manifest(
             kind=str(data["kind"]),
@@ -224,6 +239,13 @@ def _check_values(manifest: Manifest, path: Path) -> None:
     temperatures = calibration.temperature.values()
     if any(not (math.isfinite(t) and t > 0) for t in temperatures) or manifest.max_length < 8:
         raise ModelError(f"{path}: expected positive temperatures and max_length >= 8. Restore the model folder.")
+    with_neutral = {d.name for d in manifest.schema.dimensions if not d.multi and d.neutral is not None}
+    single = {d.name for d in manifest.schema.dimensions if not d.multi} & calibration.thresholds.keys()
+    if not {*calibration.bias, *single} <= with_neutral or not all(map(math.isfinite, calibration.bias.values())):
+        raise ModelError(
+            f"{path}: expected a bias, and thresholds of single dimensions, only where there is a neutral label. "
+            "Restore the model folder."
+        )
     limits = [*calibration.min_confidence.values(), *(t for d in calibration.thresholds.values() for t in d.values())]
     if any(not 0 <= limit <= 1 for limit in limits):
         raise ModelError(f"{path}: expected thresholds and min_confidence from 0 to 1. Restore the model folder.")

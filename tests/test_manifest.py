@@ -65,6 +65,15 @@ def test_what_is_written_is_read(folder: Path, schema: Schema):
     assert (folder / "manifest.json").read_bytes() == before
 
 
+def test_older_readers_are_kept_from_a_bias_that_they_would_not_add(folder: Path):
+    found = read_manifest(folder)
+    limits = dict.fromkeys(("rise", "fall", "mixed"), 0.3)
+    for more in ({"bias": {"mood": -1.5}}, {"thresholds": {**found.calibration.thresholds, "mood": limits}}):
+        write_manifest(folder, replace(found, calibration=replace(found.calibration, **more)))
+        assert json.loads((folder / "manifest.json").read_bytes())["format"] == 4
+        assert read_manifest(folder).calibration == replace(found.calibration, **more)
+
+
 def test_older_readers_are_kept_from_a_unit_that_they_would_split(folder: Path, schema: Schema):
     """They know no unit, and would ask a model of whole texts about sentences."""
 
@@ -114,7 +123,7 @@ def test_no_folder_and_no_manifest(tmp_path: Path):
         (b"[]", "format number"),
         (b'{"kind": "finetuned"}', "format number"),
         (b'{"format": "1"}', "format number"),
-        (b'{"format": 4}', "Update newslean"),
+        (b'{"format": 5}', "Update newslean"),
         (b'{"format": 1}', "expected the key"),
     ],
 )
@@ -153,6 +162,12 @@ def test_keys_of_a_later_writer_are_ignored(folder: Path):
         {"thresholds": None},
         {"min_confidence": {"mood": -1}},
         {"min_confidence": "high"},
+        {"bias": {"mood": float("nan")}},
+        {"bias": {"topic": 1.0}},
+        {"bias": {"nowhere": 1.0}},
+        {"bias": 1},
+        {"thresholds": {"topic": {"metals": 0.5, "weather": 0.5}, "mood": {"rise": 0.5, "fall": 0.5}}},
+        {"thresholds": {"topic": {"metals": 0.5, "weather": 0.5}, "mood": [0.5]}},
         {"max_length": 4},
         {"max_length": "long"},
         {"max_length": float("inf")},

@@ -1,5 +1,6 @@
 """The tiny trained models, and numbers made by hand; nothing stands in for a model here but where it must be broken."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -61,6 +62,28 @@ def test_decide(schema: Schema):
     assert decide(mood, {"rise": 0.5, "fall": 0.3, "mixed": 0.1, "flat": 0.1}, CALIBRATION) == "rise"
     assert decide(mood, {"rise": 0.49, "fall": 0.31, "mixed": 0.1, "flat": 0.1}, CALIBRATION) == "flat"
     assert decide(mood, {"rise": 0.3, "fall": 0.3, "mixed": 0.2, "flat": 0.2}, Calibration()) == "rise"
+
+
+def test_decide_by_thresholds_of_a_single_dimension(schema: Schema):
+    mood, limits = schema["mood"], {"rise": 0.2, "fall": 0.3, "mixed": 0.3}
+    plain = Calibration(thresholds={"mood": limits})
+    assert decide(mood, {"rise": 0.2, "fall": 0.1, "mixed": 0.0, "flat": 0.7}, plain) == "rise"
+    assert decide(mood, {"rise": 0.21, "fall": 0.3, "mixed": 0.0, "flat": 0.49}, plain) == "fall"
+    assert decide(mood, {"rise": 0.25, "fall": 0.29, "mixed": 0.0, "flat": 0.46}, plain) == "rise"
+    assert decide(mood, {"rise": 0.19, "fall": 0.29, "mixed": 0.29, "flat": 0.23}, plain) == "flat"
+    strict = replace(plain, min_confidence={"mood": 0.5})
+    assert decide(mood, {"rise": 0.2, "fall": 0.1, "mixed": 0.0, "flat": 0.7}, strict) == "flat"
+    assert decide(mood, {"rise": 0.5, "fall": 0.1, "mixed": 0.0, "flat": 0.4}, strict) == "rise"
+    nothing = dict.fromkeys(mood.labels, float("nan"))
+    assert decide(mood, nothing, plain) == "flat"
+
+
+def test_bias_is_added_to_the_neutral_logit(schema: Schema):
+    logits = {"topic": np.zeros((1, 2), np.float32), "mood": np.float32([[2, 0, 0, 2]])}
+    found = probabilities(logits, schema, replace(CALIBRATION, bias={"mood": np.log(3)}))
+    assert found["mood"][0, 3] / found["mood"][0, 0] == pytest.approx(3, rel=1e-5)
+    assert found["mood"].sum() == pytest.approx(1, rel=1e-6)
+    assert found["topic"].tolist() == [[0.5, 0.5]]
 
 
 def test_scores_that_are_no_numbers_claim_nothing(schema: Schema):

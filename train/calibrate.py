@@ -1,4 +1,4 @@
-"""From out-of-fold logits to temperature, thresholds and the abstention rule.
+"""From out-of-fold logits to temperature, bias and thresholds.
 
 Knows logits and gold labels; knows neither how they came about nor any file.
 """
@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import log_softmax
 from sklearn.metrics import f1_score
 
 from newslean.manifest import Calibration
@@ -22,7 +23,8 @@ MIN_NATURAL = 1000
 MIXES = np.round(np.arange(0.0, 1.01, 0.1), 1)
 MIX_TOLERANCE = 0.005
 """Macro-F1 that a share may lack to the best one."""
-MIN_CONFIDENCES = np.round(np.arange(0.0, 0.61, 0.02), 2)
+BIAS_SPREAD = 2.0
+"""Standard deviation of the normal prior of a bias, so that a few sentences of one kind do not drive it to infinity."""
 
 
 def natural_rows(examples: Sequence[Example], schema: Schema) -> dict[str, NDArray[np.bool_]]:
@@ -72,10 +74,9 @@ def calibrate(
 ) -> Calibration:
     """Fit how logits become probabilities and labels.
 
-    Temperature by the least log loss (Guo et al. 2017); a threshold per
-    ``multi`` label, and a least confidence per ``single`` dimension, by the
-    best F1, smoothed over neighbouring values so that one lucky sentence does
-    not decide.
+    Temperature and the bias of a neutral label by the least log loss (Guo et al. 2017, Alexandari et al. 2020); a
+    threshold per ``multi`` label, and one for all but the neutral label of a ``single`` dimension, by the best
+    (macro-)F1, smoothed over neighbouring values so that one lucky sentence does not decide.
 
     Parameters
     ----------
@@ -86,23 +87,27 @@ def calibrate(
         Labels of the same sentences; one that lacks a dimension is left out of it.
     natural : dict, optional
         Dimension to an array of bool, shape (sentences,): which ones the temperature is fitted on, by default
-        all. Where rare labels are more frequent than in what will be tagged, probabilities promise too much.
-        Thresholds need many positives more than the right shares, and are fitted on all.
+        all, and the bias. Where rare labels are more frequent than in what will be tagged, probabilities promise too
+        much. Thresholds need many positives more than the right shares, and are fitted on all.
     """
-    temperature, thresholds, min_confidence = {}, {}, {}
+    temperature, thresholds, bias = dict[str, float](), dict[str, dict[str, float]](), dict[str, float]()
     for d in schema.dimensions:
         rows = [n for n, labels in enumerate(gold) if d.name in labels]
         truth = one_hot(d, [gold[n][d.name] for n in rows])
         scores = logits[d.name][rows].astype(np.float64)
         fitting = slice(None) if natural is None else natural[d.name][rows]
-        temperature[d.name] = _temperature(d, scores[fitting], truth[fitting])
-        fitted = Calibration(temperature=temperature)
+        if d.multi or d.neutral is None:
+            temperature[d.name] = _temperature(d, scores[fitting], truth[fitting])
+        else:
+            temperature[d.name], bias[d.name] = _scale(d, scores[fitting], truth[fitting])
+        fitted = Calibration(temperature=temperature, bias=bias)
         scaled = probabilities({d.name: scores.astype(np.float32)}, Schema((d,)), fitted)[d.name]
         if d.multi:
             thresholds[d.name] = {label: _threshold(scaled[:, k], truth[:, k]) for k, label in enumerate(d.labels)}
-        else:
-            min_confidence[d.name] = _min_confidence(d, scaled, truth)
-    return Calibration(temperature, thresholds, min_confidence)
+        elif d.neutral is not None:
+            claims = [label for label in d.labels if label != d.neutral]
+            thresholds[d.name] = dict.fromkeys(claims, _claim_threshold(d, scaled, truth))
+    return Calibration(temperature, thresholds, bias=bias)
 
 
 def one_hot(d: Dimension, values: Sequence[str | list[str]]) -> NDArray[np.bool_]:
@@ -149,6 +154,23 @@ def _temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bo
     return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
 
 
+def _scale(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float, float]:
+    """Fit the temperature of a ``single`` dimension and the bias of its neutral label together."""
+    if not len(scores):
+        return 1.0, 0.0
+    neutral = np.array([label == d.neutral for label in d.labels], dtype=float)
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        log_temperature, bias = parameters
+        scaled = scores / np.exp(log_temperature) + bias * neutral
+        return float(-log_softmax(scaled, axis=1)[truth].mean() + (bias / BIAS_SPREAD) ** 2 / (2 * len(scores)))
+
+    low, high = np.log(TEMPERATURES)
+    start = np.array([np.log(_temperature(d, scores, truth)), 0.0])
+    log_temperature, bias = minimize(loss, start, method="L-BFGS-B", bounds=[(low, high), (None, None)]).x
+    return float(np.exp(log_temperature)), float(bias)
+
+
 def _threshold(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
     """Best threshold of one label; 0.5 where there is nothing to learn from."""
     if not truth.any() or truth.all():
@@ -158,17 +180,18 @@ def _threshold(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
     return _best(THRESHOLDS, 2 * hits / (guess.sum(1) + truth.sum()), prefer=0.5)
 
 
-def _min_confidence(d: Dimension, scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
-    if not len(scores) or d.neutral is None:
-        return 0.0
+def _claim_threshold(d: Dimension, scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
+    """Best threshold for the likeliest label that is not the neutral one; 0.5 where there is nothing to learn from."""
     neutral = d.labels.index(str(d.neutral))
-    best, confidence, gold = scores.argmax(1), scores.max(1), truth.argmax(1)
-    guess = np.where(confidence >= MIN_CONFIDENCES[:, None], best, neutral)
+    if not len(truth) or truth[:, neutral].all() or not truth[:, neutral].any():
+        return 0.5
+    gold, claims = truth.argmax(1), np.where(np.arange(len(d.labels)) == neutral, -1, scores)
+    guess = np.where(claims.max(1) >= THRESHOLDS[:, None], claims.argmax(1), neutral)
     f1 = []
     for k in range(len(d.labels)):
         hits = ((guess == k) & (gold == k)).sum(1)
         f1.append(2 * hits / np.maximum((guess == k).sum(1) + (gold == k).sum(), 1))
-    return _best(MIN_CONFIDENCES, np.mean(f1, axis=0), prefer=0.0)
+    return _best(THRESHOLDS, np.mean(f1, axis=0), prefer=0.5)
 
 
 def _best(values: NDArray[np.float64], f1: NDArray[np.float64], *, prefer: float) -> float:

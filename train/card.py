@@ -115,14 +115,14 @@ def _limit_lines(manifest: Manifest) -> list[str]:
 def _calibration_lines(manifest: Manifest) -> list[str]:
     lines, calibration = ["## Calibration", "", "Fitted on out-of-fold scores.", ""], manifest.calibration
     for d in manifest.schema.dimensions:
-        rule = (
-            "thresholds " + ", ".join(f"{label} {value:.2f}" for label, value in calibration.thresholds[d.name].items())
-            if d.multi
-            else f"below {calibration.min_confidence[d.name]:.2f} the label is {d.neutral}"
-            if d.neutral is not None
-            else "the likeliest label, however unlikely"
-        )
-        lines.append(f"- {d.name}: temperature {calibration.temperature[d.name]:.2f}; {rule}")
+        limits = calibration.thresholds.get(d.name, {})
+        rule = "thresholds " + ", ".join(f"{label} {value:.2f}" for label, value in limits.items())
+        if not limits:
+            rule = "the likeliest label, however unlikely"
+        elif not d.multi:
+            rule += f", or else {d.neutral}"
+        bias = f", bias of {d.neutral} {calibration.bias[d.name]:+.2f}" if d.name in calibration.bias else ""
+        lines.append(f"- {d.name}: temperature {calibration.temperature[d.name]:.2f}{bias}; {rule}")
     return lines
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newslean.errors import DataError
-from newslean.manifest import Calibration
 from newslean.schema import Dimension, Schema
 from newslean.tagger import probabilities
 from train.calibrate import calibrate, one_hot
@@ -48,9 +47,7 @@ def find_label_errors(
     except ValueError as fault:
         raise DataError(f"--errors: {fault}. Add rows of other articles.") from None
     logits = cross_fit(examples, assigned, schema, params, seed=seed)
-    # Only the temperatures: they make scores of any classifier probabilities.
-    temperature = calibrate(logits, [e.labels for e in examples], schema).temperature
-    scores = probabilities(logits, schema, Calibration(temperature=temperature))
+    scores = probabilities(logits, schema, calibrate(logits, [e.labels for e in examples], schema))
     found = {}
     for d in schema.dimensions:
         rows = [n for n, e in enumerate(examples) if d.name in e.labels]
