@@ -11,6 +11,7 @@ labels; a new key that an old reader may ignore does not raise it.
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,10 @@ GATE_FILE = "gate.safetensors"
 GATE_NUMBERS = ("own", "article", "intercept", "threshold")
 """What the manifest says of the relevance gate, beside its weights."""
 
-CONTEXTS = ("none", "before", "title", "title+before")
+CONTEXTS = "none, before, before:20 (its last 20 words), title, title+before, title+before:20"
+"""What a model may read beside a sentence, for people."""
+
+_CONTEXT = re.compile(r"none|title|(title\+)?before(:[1-9][0-9]{0,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +223,11 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
 
 
 def _check_values(manifest: Manifest, path: Path) -> None:
-    for key, known in (("kind", KINDS), ("context", CONTEXTS)):
-        if getattr(manifest, key) not in known:
+    known = {"kind": (manifest.kind in KINDS, ", ".join(KINDS)), "context": (is_context(manifest.context), CONTEXTS)}
+    for key, (valid, kinds) in known.items():
+        if not valid:
             found = getattr(manifest, key)
-            raise ModelError(
-                f"{path}: expected {key} to be one of {', '.join(known)}; found {found!r}. Update newslean."
-            )
+            raise ModelError(f"{path}: expected {key} to be one of {kinds}; found {found!r}. Update newslean.")
     if any(name not in manifest.schema.names or not 0 <= share <= 1 for name, share in manifest.mix.items()):
         raise ModelError(f"{path}: expected mix to give dimensions a share from 0 to 1. Restore the model folder.")
     if manifest.gate and not all(math.isfinite(manifest.gate.get(name, math.nan)) for name in GATE_NUMBERS):
@@ -249,6 +252,11 @@ def _check_values(manifest: Manifest, path: Path) -> None:
     limits = [*calibration.min_confidence.values(), *(t for d in calibration.thresholds.values() for t in d.values())]
     if any(not 0 <= limit <= 1 for limit in limits):
         raise ModelError(f"{path}: expected thresholds and min_confidence from 0 to 1. Restore the model folder.")
+
+
+def is_context(text: str) -> bool:
+    """Say whether a text names a context, as `newslean.tagger.context_of` takes it."""
+    return _CONTEXT.fullmatch(text) is not None
 
 
 def _check_file(folder: Path, name: str, expected: str, *, optional: bool = False) -> None:

@@ -36,7 +36,8 @@ def context_of(context: str, *, title: str | None, before: str | None) -> str:
     Parameters
     ----------
     context : {"none", "before", "title", "title+before"}
-        Which parts the model wants.
+        Which parts the model wants; "before:20" wants the last 20 words of the sentence before, where a long one would
+        cost more time than it tells.
     title, before : str or None
         The article's title (None for the title itself) and the sentence before.
 
@@ -44,9 +45,14 @@ def context_of(context: str, *, title: str | None, before: str | None) -> str:
     --------
     >>> context_of("title+before", title="Chips", before="It rains.")
     'Chips It rains.'
+    >>> context_of("before:2", title=None, before="All day long it rains.")
+    'it rains.'
     """
+    name, _, most = context.partition(":")
+    if most and before:
+        before = " ".join(before.split()[-int(most) :])
     parts = {"title": title, "before": before}
-    return " ".join(part for name in context.split("+") if (part := parts.get(name)))
+    return " ".join(part for key in name.split("+") if (part := parts.get(key)))
 
 
 def probabilities(logits: Logits, schema: Schema, calibration: Calibration) -> Logits:

@@ -39,6 +39,14 @@ def test_context():
     assert contexts("", "") == [""] * 4
 
 
+def test_context_of_the_last_words():
+    before = "Before that,  it rained\nin Holm."
+    assert context_of("before:3", title="Title", before=before) == "rained in Holm."
+    assert context_of("title+before:2", title="Title", before=before) == "Title in Holm."
+    assert context_of("before:99", title=None, before=before) == "Before that, it rained in Holm."
+    assert context_of("before:3", title=None, before=None) == context_of("before:3", title=None, before="") == ""
+
+
 def test_probabilities(schema: Schema):
     logits = {"topic": np.float32([[2.0, -2.0]]), "mood": np.float32([[1.0, 0.0, 0.0, 0.0]])}
     found = probabilities(logits, schema, CALIBRATION)

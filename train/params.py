@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 from newslean.errors import DataError
 from newslean.files import write_file
-from newslean.manifest import CONTEXTS
+from newslean.manifest import CONTEXTS, is_context
 
 PARAMS = Path(__file__).parent / "params"
 
-CHOICES = {"classifier": ("logistic", "svm"), "context": CONTEXTS}
+CLASSIFIERS = ("logistic", "svm")
 LEAST: dict[str, float] = {
     **dict.fromkeys(("epochs", "batch_size", "word_ngrams", "min_df"), 1),
     "char_ngrams": 2,
@@ -180,12 +180,11 @@ def _checked(kind: type[Params], data: dict[str, Any], *, where: str) -> Params:
 
 def _value_faults(params: BaselineParams | FinetuneParams) -> list[str]:
     """Say which values would only fail in the middle of a training, or after it."""
-    found = asdict(params)
-    faults = [
-        f"{name}: expected one of {', '.join(known)}; found {found[name]!r}"
-        for name, known in CHOICES.items()
-        if name in found and found[name] not in known
-    ]
+    found, faults = asdict(params), []
+    if not is_context(params.context):
+        faults.append(f"context: expected one of {CONTEXTS}; found {params.context!r}")
+    if found.get("classifier", CLASSIFIERS[0]) not in CLASSIFIERS:
+        faults.append(f"classifier: expected one of {', '.join(CLASSIFIERS)}; found {found['classifier']!r}")
     return faults + [
         f"{name}: expected {least} or more; found {found[name]!r}"
         for name, least in LEAST.items()
