@@ -18,7 +18,7 @@ PARAMS = Path(__file__).parent / "params"
 
 CLASSIFIERS = ("logistic", "svm")
 LEAST: dict[str, float] = {
-    **dict.fromkeys(("epochs", "batch_size", "word_ngrams", "min_df"), 1),
+    **dict.fromkeys(("epochs", "batch_size", "word_ngrams", "min_df", "warm_networks"), 1),
     "char_ngrams": 2,
     "max_length": 8,
     **dict.fromkeys(("C", "authored_weight"), 1e-6),
@@ -85,6 +85,8 @@ class FinetuneParams:
         source "authored". With 0 those stand among the others, and the grammar's are read once.
     warm_learning_rate : float
         Learning rate of those passes.
+    warm_networks : int
+        Networks that learn it, each by draws and random choices of its own; the mean of their weights goes on.
     average_folds : bool
         Whether the final network is the mean, weight by weight, of the network of all rows and those of the folds
         (Wortsman et al. 2022, "Model soups"): nearly as good as asking all of them, at the price of one. Only where all
@@ -114,6 +116,7 @@ class FinetuneParams:
     mixed_sentences: int = 0
     warm_epochs: int = 0
     warm_learning_rate: float = 2e-4
+    warm_networks: int = 1
     average_folds: bool = False
 
 

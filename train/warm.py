@@ -5,8 +5,8 @@ folds share the result: what is invented leaks no article.
 """
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from train.draw import generate
 from train.finetune import finetune
 from train.grammar import Grammar
 from train.labels import Example
-from train.network import load_base
+from train.network import Network, load_base
 from train.params import FinetuneParams
 from train.run import code_hashes, digest
 
@@ -35,7 +35,9 @@ def warm_up(
     """Train the base on authored rows and on sentences of the grammar, once, and draw those to mix in.
 
     What is invented is plentiful and clean, but not written as news is: learnt first, it teaches what the labels mean,
-    and the rows that follow how news says it.
+    and the rows that follow how news says it. Of several networks that have learnt it, each by draws and random choices
+    of its own, the mean of the weights goes on: it forgets what only one of them took for a rule, and what averaging
+    does to the scale of the answers is mended by the rows that follow (Wortsman et al. 2022, "Model soups").
 
     Parameters
     ----------
@@ -53,8 +55,30 @@ def warm_up(
     mixed = _drawn(grammar, schema, params, params.mixed_sentences, seed=seed + 1)
     if not authored and not (grammar and params.warm_sentences):
         return params, mixed
+    place.mkdir(parents=True, exist_ok=True)
+    seeds = range(seed, seed + params.warm_networks)
+    found = [_warm_network(params, grammar, schema, authored, seed=s, place=place, say=say) for s in seeds]
+    base = found[0] if len(found) == 1 else _mean_network(found, schema, place)
+    return replace(params, base=str(base)), mixed
+
+
+def _warm_network(
+    params: FinetuneParams,
+    grammar: Grammar | None,
+    schema: Schema,
+    authored: Sequence[Example],
+    *,
+    seed: int,
+    place: Path,
+    say: Callable[[str], None],
+) -> Path:
     once = replace(
-        params, epochs=max(1, params.warm_epochs), learning_rate=params.warm_learning_rate, mixed_sentences=0
+        params,
+        epochs=max(1, params.warm_epochs),
+        learning_rate=params.warm_learning_rate,
+        mixed_sentences=0,
+        warm_networks=1,
+        average_folds=False,
     )
     rows = [[e.doc, e.n, e.text, e.before, e.article_title, e.labels] for e in authored]
     parts = [
@@ -69,15 +93,35 @@ def warm_up(
     if not folder.exists():
         drawn = _drawn(grammar, schema, params, params.warm_sentences, seed=seed)
         say(f"warm start: {len(authored):,} authored sentences, {len(drawn):,} of the grammar")
-        place.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{folder.name}-", dir=place) as partial:  # one each: runs may share the place
-            checkpoints, whole = Path(partial, "checkpoints"), Path(partial, "network")
+        with _whole(folder) as (whole, checkpoints):
             fit = finetune([*authored, *drawn], [], schema, once, seed=seed, folder=checkpoints)
             fit.network.save(whole)
             load_base(params.base)[1].save_pretrained(whole)
-            with suppress(OSError):  # another run was first, with the same
-                os.replace(whole, folder)
-    return replace(params, base=str(folder)), mixed
+    return folder
+
+
+def _mean_network(networks: Sequence[Path], schema: Schema, place: Path) -> Path:
+    folder = place / f"warm-{digest([path.name for path in networks])}"
+    if not folder.exists():
+        encoder, tokenizer = load_base(str(networks[0]))
+        network = Network(encoder, schema)
+        network.take_heads(str(networks[0]))
+        network.average(networks[1:])
+        with _whole(folder) as (whole, _):
+            network.save(whole)
+            tokenizer.save_pretrained(whole)
+    return folder
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Give a place for a network and one for checkpoints; what lies in the first becomes the folder, whole."""
+    # One each: runs may share the place.
+    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as partial:
+        whole = Path(partial, "network")
+        yield whole, Path(partial, "checkpoints")
+        with suppress(OSError):  # another run was first, with the same
+            os.replace(whole, folder)
 
 
 def _drawn(grammar: Grammar | None, schema: Schema, params: FinetuneParams, number: int, *, seed: int) -> list[Example]:

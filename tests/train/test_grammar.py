@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from newslean.errors import DataError
 from newslean.schema import Schema, read_schema
@@ -145,6 +146,16 @@ def test_the_base_is_warmed_up_once(grammar: Grammar, schema: Schema, params, tm
     before, after = (load_base(base)[0].state_dict() for base in (params.base, warm.base))
     assert any(not torch.equal(values, after[name]) for name, values in before.items())
     assert (Path(warm.base) / HEADS).is_file()
+    two = replace(wanted, warm_networks=2)
+    mean, same = warm_up(two, grammar, schema, seed=0, place=tmp_path, say=said.append)
+    other, _ = warm_up(wanted, grammar, schema, seed=1, place=tmp_path, say=said.append)
+    assert (same, len(said)) == (mixed, 2)  # the second of two is what another seed gives, and the first was there
+    assert warm_up(two, grammar, schema, seed=0, place=tmp_path, say=said.append) == (mean, mixed)
+    for name in ("model.safetensors", HEADS):
+        first, second, both = (load_file(Path(p.base, name)) for p in (warm, other, mean))
+        assert any(not torch.equal(values, second[key]) for key, values in first.items())
+        for key, values in both.items():
+            torch.testing.assert_close(values, (first[key] + second[key]) / 2)
     assert warm_up(params, grammar, schema, seed=0, place=tmp_path, say=said.append) == (params, [])
     assert warm_up(wanted, None, schema, seed=0, place=tmp_path, say=said.append) == (wanted, [])
 
