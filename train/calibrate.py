@@ -86,20 +86,20 @@ def calibrate(
     gold : sequence of dict
         Labels of the same sentences; one that lacks a dimension is left out of it.
     natural : dict, optional
-        Dimension to an array of bool, shape (sentences,): which ones the temperature is fitted on, by default
-        all, and the bias. Where rare labels are more frequent than in what will be tagged, probabilities promise too
-        much. Thresholds need many positives more than the right shares, and are fitted on all.
+        Dimension to an array of bool, shape (sentences,): which ones the bias is fitted on, or the temperature where
+        there is none, by default all. Where rare labels are more frequent than in what will be tagged, probabilities
+        promise too much. Thresholds need many positives more than the right shares, and are fitted on all.
     """
     temperature, thresholds, bias = dict[str, float](), dict[str, dict[str, float]](), dict[str, float]()
     for d in schema.dimensions:
         rows = [n for n, labels in enumerate(gold) if d.name in labels]
         truth = one_hot(d, [gold[n][d.name] for n in rows])
         scores = logits[d.name][rows].astype(np.float64)
-        fitting = slice(None) if natural is None else natural[d.name][rows]
+        fitting = natural[d.name][rows] if natural is not None and natural[d.name][rows].any() else slice(None)
         if d.multi or d.neutral is None:
             temperature[d.name] = _temperature(d, scores[fitting], truth[fitting])
         else:
-            temperature[d.name], bias[d.name] = _scale(d, scores[fitting], truth[fitting])
+            temperature[d.name], bias[d.name] = _scale(d, scores, truth, fitting)
         fitted = Calibration(temperature=temperature, bias=bias)
         scaled = probabilities({d.name: scores.astype(np.float32)}, Schema((d,)), fitted)[d.name]
         if d.multi:
@@ -154,21 +154,26 @@ def _temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bo
     return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
 
 
-def _scale(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float, float]:
-    """Fit the temperature of a ``single`` dimension and the bias of its neutral label together."""
+def _scale(
+    d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_], natural: NDArray[np.bool_] | slice
+) -> tuple[float, float]:
+    """Fit temperature and bias of a ``single`` dimension with a neutral label.
+
+    How steep scores are shows where there are many labels of each kind, so on all sentences; how frequent the labels
+    are, on natural ones alone.
+    """
     if not len(scores):
         return 1.0, 0.0
     neutral = np.array([label == d.neutral for label in d.labels], dtype=float)
 
-    def loss(parameters: NDArray[np.float64]) -> float:
-        log_temperature, bias = parameters
-        scaled = scores / np.exp(log_temperature) + bias * neutral
-        return float(-log_softmax(scaled, axis=1)[truth].mean() + (bias / BIAS_SPREAD) ** 2 / (2 * len(scores)))
+    def loss(log_temperature: float, bias: float, rows: NDArray[np.bool_] | slice) -> float:
+        scaled = log_softmax(scores[rows] / np.exp(log_temperature) + bias * neutral, axis=1)
+        return float(-scaled[truth[rows]].mean() + (bias / BIAS_SPREAD) ** 2 / (2 * len(scaled)))
 
     low, high = np.log(TEMPERATURES)
-    start = np.array([np.log(_temperature(d, scores, truth)), 0.0])
-    log_temperature, bias = minimize(loss, start, method="L-BFGS-B", bounds=[(low, high), (None, None)]).x
-    return float(np.exp(log_temperature)), float(bias)
+    start = [np.log(_temperature(d, scores, truth)), 0.0]
+    both = minimize(lambda x: loss(x[0], x[1], slice(None)), start, method="L-BFGS-B", bounds=[(low, high), (None, None)]).x
+    return float(np.exp(both[0])), float(minimize_scalar(lambda bias: loss(both[0], bias, natural)).x)
 
 
 def _threshold(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
