@@ -170,10 +170,9 @@ def _scale(
         scaled = log_softmax(scores[rows] / np.exp(log_temperature) + bias * neutral, axis=1)
         return float(-scaled[truth[rows]].mean() + (bias / BIAS_SPREAD) ** 2 / (2 * len(scaled)))
 
-    low, high = np.log(TEMPERATURES)
-    start = [np.log(_temperature(d, scores, truth)), 0.0]
-    both = minimize(lambda x: loss(x[0], x[1], slice(None)), start, method="L-BFGS-B", bounds=[(low, high), (None, None)]).x
-    return float(np.exp(both[0])), float(minimize_scalar(lambda bias: loss(both[0], bias, natural)).x)
+    start, bounds = [np.log(_temperature(d, scores, truth)), 0.0], [np.log(TEMPERATURES), (None, None)]
+    steepness = minimize(lambda x: loss(x[0], x[1], slice(None)), start, method="L-BFGS-B", bounds=bounds).x[0]
+    return float(np.exp(steepness)), float(minimize_scalar(lambda bias: loss(steepness, bias, natural)).x)
 
 
 def _threshold(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
