@@ -48,7 +48,7 @@ GIVEN = click.core.ParameterSource.COMMANDLINE
     "--min-confidence",
     type=click.FloatRange(0, 1),
     metavar="P",
-    help="Least probability of any but the neutral label, such as a stance.  [default: the model's own]",
+    help="Least probability of any but the neutral label, such as a stance, beside the model's own rule.",
 )
 @click.option(
     "--color",

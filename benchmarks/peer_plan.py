@@ -42,7 +42,8 @@ WAYS = {
         "train.export, train.warm",
         ("torch", "transformers", "onnxruntime", "scikit-learn"),
         "both models in equal shares, settings in train/params, authored rows and {warm_sentences:,} sentences "
-        "of the grammar first and {mixed_sentences:,} more among the others; answers by the int8 graph",
+        "of the grammar first, by {warm_networks} networks, and {mixed_sentences:,} more among the others; answers by "
+        "the int8 graph",
     ),
     "baseline": Way(
         "newslean's TF-IDF baseline", "train.baseline", ("scikit-learn",), "train/params/baseline.toml, all cores"
@@ -164,6 +165,7 @@ def settings_of(grammar: Any, *, epochs: int, steps: int) -> dict[str, dict[str,
             "baseline": asdict(baseline),
             "mix": 0.5,
             "warm_sentences": finetuned.warm_sentences if grammar else 0,
+            "warm_networks": finetuned.warm_networks,
             "mixed_sentences": finetuned.mixed_sentences if grammar else 0,
             "grammar": digest(grammar and asdict(grammar)),
             "code": digest([code_hashes(kind) for kind in ("transformer", "baseline", "calibration")]),

@@ -33,7 +33,7 @@ GATE_FILE = "gate.safetensors"
 GATE_NUMBERS = ("own", "article", "intercept", "threshold")
 """What the manifest says of the relevance gate, beside its weights."""
 
-CONTEXTS = "none, before, before:20 (its last 20 words), title, title+before, title+before:20"
+CONTEXTS = "none, before, before:N (its last N words, 1 to 9999), title, title+before, title+before:N"
 """What a model may read beside a sentence, for people."""
 
 _CONTEXT = re.compile(r"none|title|(title\+)?before(:[1-9][0-9]{0,3})?")
@@ -187,10 +187,10 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
             {
                 d.name: {label: float(data["thresholds"][d.name][label]) for label in d.labels if label != d.neutral}
                 for d in schema.dimensions
-                if d.multi or d.name in data["thresholds"]
+                if d.multi or (data["format"] >= 4 and d.name in dict(data["thresholds"]))
             },
             {d.name: float(data.get("min_confidence", {}).get(d.name, 0.0)) for d in schema.dimensions if not d.multi},
-            {d: float(value) for d, value in data.get("bias", {}).items()},
+            {d: float(value) for d, value in data.get("bias", {}).items()} if data["format"] >= 4 else {},
         )
         manifest = Manifest(
             kind=str(data["kind"]),
@@ -224,10 +224,10 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
 
 def _check_values(manifest: Manifest, path: Path) -> None:
     known = {"kind": (manifest.kind in KINDS, ", ".join(KINDS)), "context": (is_context(manifest.context), CONTEXTS)}
-    for key, (valid, kinds) in known.items():
+    for key, (valid, names) in known.items():
         if not valid:
             found = getattr(manifest, key)
-            raise ModelError(f"{path}: expected {key} to be one of {kinds}; found {found!r}. Update newslean.")
+            raise ModelError(f"{path}: expected {key} to be one of {names}; found {found!r}. Update newslean.")
     if any(name not in manifest.schema.names or not 0 <= share <= 1 for name, share in manifest.mix.items()):
         raise ModelError(f"{path}: expected mix to give dimensions a share from 0 to 1. Restore the model folder.")
     if manifest.gate and not all(math.isfinite(manifest.gate.get(name, math.nan)) for name in GATE_NUMBERS):
@@ -246,7 +246,7 @@ def _check_values(manifest: Manifest, path: Path) -> None:
     single = {d.name for d in manifest.schema.dimensions if not d.multi} & calibration.thresholds.keys()
     if not {*calibration.bias, *single} <= with_neutral or not all(map(math.isfinite, calibration.bias.values())):
         raise ModelError(
-            f"{path}: expected a bias, and thresholds of single dimensions, only where there is a neutral label. "
+            f"{path}: expected a finite bias, and thresholds of a single dimension, only where it has a neutral label. "
             "Restore the model folder."
         )
     limits = [*calibration.min_confidence.values(), *(t for d in calibration.thresholds.values() for t in d.values())]

@@ -35,7 +35,7 @@ def context_of(context: str, *, title: str | None, before: str | None) -> str:
 
     Parameters
     ----------
-    context : {"none", "before", "title", "title+before"}
+    context : {"none", "before", "before:N", "title", "title+before", "title+before:N"}
         Which parts the model wants; "before:20" wants the last 20 words of the sentence before, where a long one would
         cost more time than it tells.
     title, before : str or None
@@ -80,15 +80,15 @@ def decide(d: Dimension, scores: dict[str, float], calibration: Calibration) -> 
     """Choose the labels of one sentence in one dimension from its probabilities.
 
     ``multi``: every label that reaches its threshold. ``single``: with thresholds the most probable of the labels that
-    reach theirs, or else the neutral one; without, the most probable label. The neutral label, if there is one, stands
-    where that is less probable than ``min_confidence``.
+    reach theirs, or else the neutral one; without, the most probable label. Where a choice is less probable than
+    ``min_confidence``, the neutral label, if there is one, takes its place.
     """
-    limits = calibration.thresholds.get(d.name, {})
-    reached = [label for label in d.labels if label in limits and scores[label] >= limits[label]]
     if d.multi:
-        return reached
-    # The rarer a label, the less often it is the likeliest even where it is due: its share would come out too small.
-    choice = (reached or [str(d.neutral)]) if limits else d.labels
+        return [label for label in d.labels if scores[label] >= calibration.thresholds[d.name][label]]
+    choice: Sequence[str] = d.labels
+    if limits := calibration.thresholds.get(d.name):
+        # A rare label is seldom the likeliest, even where it is due: it would be found too seldom.
+        choice = [label for label in limits if scores[label] >= limits[label]] or [str(d.neutral)]
     best = max(choice, key=lambda label: scores[label])
     sure = scores[best] >= calibration.min_confidence.get(d.name, 0.0)  # not so where scores are no numbers
     return best if sure or d.neutral is None else d.neutral
@@ -126,7 +126,7 @@ class Tagger:
             A model folder as ``python -m train`` writes it.
         min_confidence : float, optional
             Probability in 0..1 below which a ``single`` dimension gets its
-            neutral label, if it has one; the model's own where not given.
+            neutral label, if it has one, beside the model's own rule.
         precision : {"int8", "float"}
             Which graph of a fine-tuned model: the shipped one, or the float
             one that a training run leaves beside it.

@@ -74,6 +74,14 @@ def test_older_readers_are_kept_from_a_bias_that_they_would_not_add(folder: Path
         assert read_manifest(folder).calibration == replace(found.calibration, **more)
 
 
+def test_an_older_folder_knows_no_bias(folder: Path):
+    """Its own writer ignored what stood there: it goes on giving the labels that it gave."""
+    limits = {"topic": {"metals": 0.4, "weather": 0.6}, "mood": {"rise": 0.1}}
+    edit(folder, lambda data: data.update(bias={"mood": 9.0}, thresholds=limits))
+    found = read_manifest(folder).calibration
+    assert (found.bias, [*found.thresholds], found.min_confidence) == ({}, ["topic"], {"mood": 0.2})
+
+
 def test_older_readers_are_kept_from_a_unit_that_they_would_split(folder: Path, schema: Schema):
     """They know no unit, and would ask a model of whole texts about sentences."""
 
@@ -162,12 +170,13 @@ def test_keys_of_a_later_writer_are_ignored(folder: Path):
         {"thresholds": None},
         {"min_confidence": {"mood": -1}},
         {"min_confidence": "high"},
-        {"bias": {"mood": float("nan")}},
-        {"bias": {"topic": 1.0}},
-        {"bias": {"nowhere": 1.0}},
-        {"bias": 1},
-        {"thresholds": {"topic": {"metals": 0.5, "weather": 0.5}, "mood": {"rise": 0.5, "fall": 0.5}}},
-        {"thresholds": {"topic": {"metals": 0.5, "weather": 0.5}, "mood": [0.5]}},
+        {"format": 4, "bias": {"mood": float("nan")}},
+        {"format": 4, "bias": {"mood": float("-inf")}},
+        {"format": 4, "bias": {"topic": 1.0}},
+        {"format": 4, "bias": {"nowhere": 1.0}},
+        {"format": 4, "bias": 1},
+        {"format": 4, "thresholds": {"topic": {"metals": 0.5, "weather": 0.5}, "mood": {"rise": 0.5, "fall": 0.5}}},
+        {"format": 4, "thresholds": {"topic": {"metals": 0.5, "weather": 0.5}, "mood": [0.5]}},
         {"max_length": 4},
         {"max_length": "long"},
         {"max_length": float("inf")},

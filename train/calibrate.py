@@ -18,8 +18,10 @@ from train.labels import AUTHORED_SOURCE, Example
 
 TEMPERATURES = (0.05, 20.0)
 THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.01), 2)
+CLAIM_THRESHOLDS = np.round(np.arange(0.02, 0.91, 0.01), 2)
+"""Lower ones too: the likeliest of many labels may not be likely."""
 MIN_NATURAL = 1000
-"""Sentences from which a temperature can be fitted."""
+"""Sentences from which a temperature or a bias can be fitted."""
 MIXES = np.round(np.arange(0.0, 1.01, 0.1), 1)
 MIX_TOLERANCE = 0.005
 """Macro-F1 that a share may lack to the best one."""
@@ -44,7 +46,8 @@ def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example],
     """Choose the share of the fine-tuned model's logits in each dimension: the largest that is as good as any.
 
     Over a wide range of shares macro-F1 hardly moves. There the fine-tuned model gets the larger one: n-grams cannot
-    tell who is ahead of whom, which few sentences of a sample hang on and every reader sees.
+    tell who is ahead of whom, which few sentences of a sample hang on and every reader sees. Labels are taken before
+    calibration, by the largest score: which of two models errs less hardly hangs on where the threshold is put.
     Invented sentences do not count where there are enough others: the encoder has read more of their kind.
 
     Parameters
@@ -171,8 +174,8 @@ def _scale(
         return float(-scaled[truth[rows]].mean() + (bias / BIAS_SPREAD) ** 2 / (2 * len(scaled)))
 
     start, bounds = [np.log(_temperature(d, scores, truth)), 0.0], [np.log(TEMPERATURES), (None, None)]
-    steepness = minimize(lambda x: loss(x[0], x[1], slice(None)), start, method="L-BFGS-B", bounds=bounds).x[0]
-    return float(np.exp(steepness)), float(minimize_scalar(lambda bias: loss(steepness, bias, natural)).x)
+    scale = minimize(lambda x: loss(x[0], x[1], slice(None)), start, method="L-BFGS-B", bounds=bounds).x[0]
+    return float(np.exp(scale)), float(minimize_scalar(lambda bias: loss(scale, bias, natural)).x)
 
 
 def _threshold(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
@@ -187,15 +190,15 @@ def _threshold(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
 def _claim_threshold(d: Dimension, scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:
     """Best threshold for the likeliest label that is not the neutral one; 0.5 where there is nothing to learn from."""
     neutral = d.labels.index(str(d.neutral))
-    if not len(truth) or truth[:, neutral].all() or not truth[:, neutral].any():
+    if not len(truth) or truth[:, neutral].all():
         return 0.5
     gold, claims = truth.argmax(1), np.where(np.arange(len(d.labels)) == neutral, -1, scores)
-    guess = np.where(claims.max(1) >= THRESHOLDS[:, None], claims.argmax(1), neutral)
+    guess = np.where(claims.max(1) >= CLAIM_THRESHOLDS[:, None], claims.argmax(1), neutral)
     f1 = []
     for k in range(len(d.labels)):
         hits = ((guess == k) & (gold == k)).sum(1)
         f1.append(2 * hits / np.maximum((guess == k).sum(1) + (gold == k).sum(), 1))
-    return _best(THRESHOLDS, np.mean(f1, axis=0), prefer=0.5)
+    return _best(CLAIM_THRESHOLDS, np.mean(f1, axis=0), prefer=0.5)
 
 
 def _best(values: NDArray[np.float64], f1: NDArray[np.float64], *, prefer: float) -> float:

@@ -48,7 +48,8 @@ def uncertainty(probabilities: Logits, schema: Schema) -> Floats:
     """Say how unsure a model is of each sentence: 0..1, the mean over dimensions.
 
     ``single``: 1 less the margin between the two likeliest labels (Scheffer et al. 2001, "Active Hidden Markov
-    Models"). ``multi``: the same margin between yes and no, of the label that is least sure.
+    Models"). ``multi``: the same margin between yes and no, of the label that is least sure. How sure it is of what is
+    true, that is, not how near a label is to the threshold from which it is given.
     """
     parts = []
     for d in schema.dimensions:

@@ -47,6 +47,7 @@ def find_label_errors(
     except ValueError as fault:
         raise DataError(f"--errors: {fault}. Add rows of other articles.") from None
     logits = cross_fit(examples, assigned, schema, params, seed=seed)
+    # Probabilities, not labels: what is doubtful does not hang on the thresholds that balance precision and recall.
     scores = probabilities(logits, schema, calibrate(logits, [e.labels for e in examples], schema))
     found = {}
     for d in schema.dimensions:

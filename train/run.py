@@ -32,6 +32,7 @@ CODE = {
         "make.py",
         "publish.py",
         "../newslean/mixed.py",
+        "../newslean/tagger.py",
     ),
     "gate": ("gate.py", "../newslean/gate.py"),
     "update": ("update.py",),

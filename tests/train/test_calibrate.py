@@ -74,7 +74,7 @@ def test_what_was_picked_or_invented_is_not_natural(schema: Schema, odd: dict[st
     assert natural_rows(examples(2 * MIN_NATURAL - 2), schema)["topic"].all()
 
 
-def test_the_temperature_is_that_of_the_natural_rows(schema: Schema):
+def test_the_temperature_of_multi_dimensions_is_that_of_the_natural_rows(schema: Schema):
     logits, gold = sample(schema, scale=1.0)
     mixed = {name: np.concatenate([values * 3, values]) for name, values in logits.items()}
     natural = {name: np.arange(2 * N) < N for name in schema.names}
@@ -166,6 +166,23 @@ def test_doubtful_answers_become_neutral_where_that_is_better(schema: Schema):
     rows = probabilities(logits, mood, found)["mood"][:2].tolist()
     answers = [decide(schema["mood"], dict(zip(schema["mood"].labels, row, strict=True)), found) for row in rows]
     assert answers == ["rise", "flat"]
+
+
+def test_without_neutral_rows_none_is_taken_for_neutral(schema: Schema):
+    mood = Schema((schema["mood"],))
+    rng = np.random.default_rng(0)
+    logits = {"mood": rng.normal(0, 1, (300, 4)).astype(np.float32)}
+    gold: list[Labels] = [{"mood": schema["mood"].labels[k]} for k in logits["mood"][:, :3].argmax(1)]
+    found = calibrate(logits, gold, mood)
+    scores = probabilities(logits, mood, found)["mood"]
+    answers = [decide(schema["mood"], dict(zip(mood["mood"].labels, r, strict=True)), found) for r in scores.tolist()]
+    assert "flat" not in answers
+
+
+def test_where_no_natural_row_has_a_dimension_all_count(schema: Schema):
+    logits, gold = sample(schema, scale=2.0)
+    natural = {"topic": np.ones(N, dtype=bool), "mood": np.zeros(N, dtype=bool)}
+    assert calibrate(logits, gold, schema, natural=natural) == calibrate(logits, gold, schema)
 
 
 def test_one_hot(schema: Schema):
