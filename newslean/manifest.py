@@ -22,7 +22,7 @@ from newslean.files import sha256, write_file
 from newslean.schema import UNITS, Schema, schema_from_dict
 
 FORMAT = 4
-"""2: ``mix``. 3: the schema's ``unit``. 4: ``bias``, and thresholds of ``single`` dimensions.
+"""2: ``mix``. 3: the schema's ``unit``. 4: ``beta``, and thresholds of ``single`` dimensions.
 
 A model is written with the lowest number that tells all of it, so that older readers know it too."""
 KINDS = ("finetuned", "baseline")
@@ -52,14 +52,15 @@ class Calibration:
         ``single`` one that has a neutral label all but that. A ``single`` dimension without any gives the likeliest.
     min_confidence : dict
         ``single`` dimension to the probability below which the neutral label, if it has one, is given instead.
-    bias : dict
-        ``single`` dimension to what is added to the logit of its neutral label, once divided.
+    beta : dict
+        ``single`` dimension to the three numbers by which the probability of its neutral label is calibrated once more
+        (see `newslean.tagger.log_probabilities`).
     """
 
     temperature: dict[str, float] = field(default_factory=dict)
     thresholds: dict[str, dict[str, float]] = field(default_factory=dict)
     min_confidence: dict[str, float] = field(default_factory=dict)
-    bias: dict[str, float] = field(default_factory=dict)
+    beta: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
         "temperature": calibration.temperature,
         "thresholds": calibration.thresholds,
         "min_confidence": calibration.min_confidence,
-        **({"bias": calibration.bias} if calibration.bias else {}),
+        **({"beta": calibration.beta} if calibration.beta else {}),
         **{
             key: getattr(manifest, key)
             for key in ("splitter", "base", "data", "code_version", "seed", "metrics", "params")
@@ -137,7 +138,7 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
 
 def _format(manifest: Manifest) -> int:
     single = {d.name for d in manifest.schema.dimensions if not d.multi}
-    if manifest.calibration.bias or single & manifest.calibration.thresholds.keys():
+    if manifest.calibration.beta or single & manifest.calibration.thresholds.keys():
         return 4
     return 2 if manifest.schema.unit == UNITS[0] else 3
 
@@ -190,7 +191,7 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
                 if d.multi or (data["format"] >= 4 and d.name in dict(data["thresholds"]))
             },
             {d.name: float(data.get("min_confidence", {}).get(d.name, 0.0)) for d in schema.dimensions if not d.multi},
-            {d: float(value) for d, value in data.get("bias", {}).items()} if data["format"] >= 4 else {},
+            {d: tuple(map(float, beta)) for d, beta in data.get("beta", {}).items()} if data["format"] >= 4 else {},
         )
         manifest = Manifest(
             kind=str(data["kind"]),
@@ -244,10 +245,12 @@ def _check_values(manifest: Manifest, path: Path) -> None:
         raise ModelError(f"{path}: expected positive temperatures and max_length >= 8. Restore the model folder.")
     with_neutral = {d.name for d in manifest.schema.dimensions if not d.multi and d.neutral is not None}
     single = {d.name for d in manifest.schema.dimensions if not d.multi} & calibration.thresholds.keys()
-    if not {*calibration.bias, *single} <= with_neutral or not all(map(math.isfinite, calibration.bias.values())):
+    betas = calibration.beta.values()
+    sound = all(len(beta) == 3 and all(map(math.isfinite, beta)) and min(beta[:2]) >= 0 for beta in betas)
+    if not sound or not {*calibration.beta, *single} <= with_neutral:
         raise ModelError(
-            f"{path}: expected a finite bias, and thresholds of a single dimension, only where it has a neutral label. "
-            "Restore the model folder."
+            f"{path}: expected a beta to be three finite numbers, the first two no less than 0, and to stand, as "
+            "thresholds of single dimensions, only where there is a neutral label. Restore the model folder."
         )
     limits = [*calibration.min_confidence.values(), *(t for d in calibration.thresholds.values() for t in d.values())]
     if any(not 0 <= limit <= 1 for limit in limits):

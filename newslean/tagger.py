@@ -58,10 +58,7 @@ def context_of(context: str, *, title: str | None, before: str | None) -> str:
 def probabilities(logits: Logits, schema: Schema, calibration: Calibration) -> Logits:
     """Calibrate logits: divide by the dimension's temperature, then softmax (``single``) or sigmoid (``multi``).
 
-    A bias of the neutral label makes up for labels that were more frequent, or weighed more, in training than they are
-    in news. Temperature scaling is from Guo et al. (2017), "On Calibration of Modern Neural Networks", its bias from
-    Alexandari et al. (2020), "Maximum Likelihood with Bias-Corrected Calibration is Hard-To-Beat at Label Shift
-    Adaptation".
+    Temperature scaling is from Guo et al. (2017), "On Calibration of Modern Neural Networks".
     """
     result = {}
     for d in schema.dimensions:
@@ -69,11 +66,42 @@ def probabilities(logits: Logits, schema: Schema, calibration: Calibration) -> L
         if d.multi:
             result[d.name] = (0.5 * (1 + np.tanh(scaled / 2))).astype(np.float32)  # a sigmoid that cannot overflow
         else:
-            if d.neutral is not None:
-                scaled[:, d.labels.index(str(d.neutral))] += calibration.bias.get(d.name, 0.0)
-            exponent = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-            result[d.name] = (exponent / exponent.sum(axis=1, keepdims=True)).astype(np.float32)
+            neutral = None if d.neutral is None else d.labels.index(d.neutral)
+            result[d.name] = np.exp(log_probabilities(scaled, neutral, calibration.beta.get(d.name))).astype(np.float32)
     return result
+
+
+def log_probabilities(
+    scaled: NDArray[np.float64], neutral: int | None = None, beta: Sequence[float] | None = None
+) -> NDArray[np.float64]:
+    """Give the logarithms of the probabilities of a ``single`` dimension's labels.
+
+    Parameters
+    ----------
+    scaled : array of float64, shape (sentences, labels)
+        Logits, divided by the temperature.
+    neutral : int, optional
+        Column of the neutral label.
+    beta : three numbers, optional
+        a, b and c: where the softmax gives the neutral label the probability p, its log odds are a ln(p) - b ln(1 - p)
+        + c; the other labels share the rest as before. So it may be steeper towards one end than towards the other, and
+        makes up for labels that were more frequent, or weighed more, in training than they are in news. Beta
+        calibration is from Kull et al. (2017), "Beyond sigmoids".
+    """
+    if neutral is None or beta is None:
+        return scaled - _log_sum(scaled)[:, None]
+    a, b, c = beta
+    others = np.delete(scaled, neutral, axis=1)
+    rest = _log_sum(others)
+    whole = np.logaddexp(rest, scaled[:, neutral])
+    odds = a * (scaled[:, neutral] - whole) - b * (rest - whole) + c
+    shared = others - rest[:, None] - np.logaddexp(0, odds)[:, None]
+    return np.insert(shared, neutral, -np.logaddexp(0, -odds), axis=1)
+
+
+def _log_sum(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+    top = scaled.max(axis=1, keepdims=True)
+    return np.asarray(top[:, 0] + np.log(np.exp(scaled - top).sum(axis=1)))
 
 
 def decide(d: Dimension, scores: dict[str, float], calibration: Calibration) -> str | list[str]:

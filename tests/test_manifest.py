@@ -65,21 +65,24 @@ def test_what_is_written_is_read(folder: Path, schema: Schema):
     assert (folder / "manifest.json").read_bytes() == before
 
 
-def test_older_readers_are_kept_from_a_bias_that_they_would_not_add(folder: Path):
+def test_older_readers_are_kept_from_a_beta_that_they_would_not_use(folder: Path):
     found = read_manifest(folder)
     limits = dict.fromkeys(("rise", "fall", "mixed"), 0.3)
-    for more in ({"bias": {"mood": -1.5}}, {"thresholds": {**found.calibration.thresholds, "mood": limits}}):
+    for more in (
+        {"beta": {"mood": (0.5, 2.0, -1.5)}},
+        {"thresholds": {**found.calibration.thresholds, "mood": limits}},
+    ):
         write_manifest(folder, replace(found, calibration=replace(found.calibration, **more)))
         assert json.loads((folder / "manifest.json").read_bytes())["format"] == 4
         assert read_manifest(folder).calibration == replace(found.calibration, **more)
 
 
-def test_an_older_folder_knows_no_bias(folder: Path):
+def test_an_older_folder_knows_no_beta(folder: Path):
     """Its own writer ignored what stood there: it goes on giving the labels that it gave."""
     limits = {"topic": {"metals": 0.4, "weather": 0.6}, "mood": {"rise": 0.1}}
-    edit(folder, lambda data: data.update(bias={"mood": 9.0}, thresholds=limits))
+    edit(folder, lambda data: data.update(beta={"mood": [1, 1, 9]}, thresholds=limits))
     found = read_manifest(folder).calibration
-    assert (found.bias, [*found.thresholds], found.min_confidence) == ({}, ["topic"], {"mood": 0.2})
+    assert (found.beta, [*found.thresholds], found.min_confidence) == ({}, ["topic"], {"mood": 0.2})
 
 
 def test_older_readers_are_kept_from_a_unit_that_they_would_split(folder: Path, schema: Schema):
@@ -170,11 +173,14 @@ def test_keys_of_a_later_writer_are_ignored(folder: Path):
         {"thresholds": None},
         {"min_confidence": {"mood": -1}},
         {"min_confidence": "high"},
-        {"format": 4, "bias": {"mood": float("nan")}},
-        {"format": 4, "bias": {"mood": float("-inf")}},
-        {"format": 4, "bias": {"topic": 1.0}},
-        {"format": 4, "bias": {"nowhere": 1.0}},
-        {"format": 4, "bias": 1},
+        {"format": 4, "beta": {"mood": [1, 1, float("nan")]}},
+        {"format": 4, "beta": {"mood": [1, float("inf"), 1]}},
+        {"format": 4, "beta": {"mood": [-1, 1, 1]}},
+        {"format": 4, "beta": {"mood": [1, 1]}},
+        {"format": 4, "beta": {"mood": 1}},
+        {"format": 4, "beta": {"topic": [1, 1, 1]}},
+        {"format": 4, "beta": {"nowhere": [1, 1, 1]}},
+        {"format": 4, "beta": [1, 1, 1]},
         {"format": 4, "thresholds": {"topic": {"metals": 0.5, "weather": 0.5}, "mood": {"rise": 0.5, "fall": 0.5}}},
         {"format": 4, "thresholds": {"topic": {"metals": 0.5, "weather": 0.5}, "mood": [0.5]}},
         {"max_length": 4},

@@ -86,12 +86,19 @@ def test_decide_by_thresholds_of_a_single_dimension(schema: Schema):
     assert decide(mood, nothing, plain) == "flat"
 
 
-def test_bias_is_added_to_the_neutral_logit(schema: Schema):
-    logits = {"topic": np.zeros((1, 2), np.float32), "mood": np.float32([[2, 0, 0, 2]])}
-    found = probabilities(logits, schema, replace(CALIBRATION, bias={"mood": np.log(3)}))
-    assert found["mood"][0, 3] / found["mood"][0, 0] == pytest.approx(3, rel=1e-5)
-    assert found["mood"].sum() == pytest.approx(1, rel=1e-6)
-    assert found["topic"].tolist() == [[0.5, 0.5]]
+@pytest.mark.parametrize(("a", "b", "c"), [(1, 1, 0), (1, 1, 1.5), (0.5, 2, -1), (0, 0, 0)])
+def test_beta_changes_the_neutral_label_alone(schema: Schema, a: float, b: float, c: float):
+    logits = {"topic": np.zeros((3, 2), np.float32), "mood": np.float32([[2, 0, 0, 2], [9, -9, 0, -40], [0, 1, 2, 60]])}
+    before = probabilities(logits, schema, CALIBRATION)["mood"].astype(float)
+    found = probabilities(logits, schema, replace(CALIBRATION, beta={"mood": (a, b, c)}))
+    after = found["mood"].astype(float)
+    assert after.sum(axis=1) == pytest.approx(1, rel=1e-6)
+    assert after[0, :3] / after[0, :3].sum() == pytest.approx(before[0, :3] / before[0, :3].sum(), rel=1e-5)
+    p = before[0, 3]
+    assert np.log(after[0, 3] / (1 - after[0, 3])) == pytest.approx(a * np.log(p) - b * np.log(1 - p) + c, abs=1e-5)
+    assert found["topic"].tolist() == [[0.5, 0.5]] * 3
+    if (a, b, c) == (1, 1, 0):
+        np.testing.assert_allclose(after, before, atol=1e-6)
 
 
 def test_scores_that_are_no_numbers_claim_nothing(schema: Schema):

@@ -1,4 +1,4 @@
-"""From out-of-fold logits to temperature, bias and thresholds.
+"""From out-of-fold logits to temperature, beta and thresholds.
 
 Knows logits and gold labels; knows neither how they came about nor any file.
 """
@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import log_softmax
 from sklearn.metrics import f1_score
 
 from newslean.manifest import Calibration
 from newslean.schema import Dimension, Labels, Schema
-from newslean.tagger import Logits, probabilities
+from newslean.tagger import Logits, log_probabilities, probabilities
 from train.labels import AUTHORED_SOURCE, Example
 
 TEMPERATURES = (0.05, 20.0)
@@ -21,12 +20,13 @@ THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.01), 2)
 CLAIM_THRESHOLDS = np.round(np.arange(0.02, 0.91, 0.01), 2)
 """Lower ones too: the likeliest of many labels may not be likely."""
 MIN_NATURAL = 1000
-"""Sentences from which a temperature or a bias can be fitted."""
+"""Sentences from which a temperature or a beta can be fitted."""
 MIXES = np.round(np.arange(0.0, 1.01, 0.1), 1)
 MIX_TOLERANCE = 0.005
 """Macro-F1 that a share may lack to the best one."""
-BIAS_SPREAD = 2.0
-"""Standard deviation of the normal prior of a bias, so that a few sentences of one kind do not drive it to infinity."""
+PRIOR = np.array([1.0, 1.0, 2.0])
+"""Standard deviations of the normal priors of a beta's ln(a), ln(b) and c, so that a few sentences of one kind do not
+drive them to infinity."""
 
 
 def natural_rows(examples: Sequence[Example], schema: Schema) -> dict[str, NDArray[np.bool_]]:
@@ -77,7 +77,7 @@ def calibrate(
 ) -> Calibration:
     """Fit how logits become probabilities and labels.
 
-    Temperature and the bias of a neutral label by the least log loss (Guo et al. 2017, Alexandari et al. 2020); a
+    Temperature, and the beta of a neutral label, by the least log loss (Guo et al. 2017, Kull et al. 2017); a
     threshold per ``multi`` label, and one for all but the neutral label of a ``single`` dimension, by the best
     (macro-)F1, smoothed over neighbouring values so that one lucky sentence does not decide.
 
@@ -89,11 +89,13 @@ def calibrate(
     gold : sequence of dict
         Labels of the same sentences; one that lacks a dimension is left out of it.
     natural : dict, optional
-        Dimension to an array of bool, shape (sentences,): which ones the bias is fitted on, or the temperature where
-        there is none, by default all. Where rare labels are more frequent than in what will be tagged, probabilities
-        promise too much. Thresholds need many positives more than the right shares, and are fitted on all.
+        Dimension to an array of bool, shape (sentences,): which ones the last number of a beta is fitted on, or the
+        temperature where there is none, by default all. Where rare labels are more frequent than in what will be
+        tagged, probabilities promise too much. Thresholds need many positives more than the right shares, and are
+        fitted on all.
     """
-    temperature, thresholds, bias = dict[str, float](), dict[str, dict[str, float]](), dict[str, float]()
+    temperature, thresholds = dict[str, float](), dict[str, dict[str, float]]()
+    beta: dict[str, tuple[float, ...]] = {}
     for d in schema.dimensions:
         rows = [n for n, labels in enumerate(gold) if d.name in labels]
         truth = one_hot(d, [gold[n][d.name] for n in rows])
@@ -102,15 +104,15 @@ def calibrate(
         if d.multi or d.neutral is None:
             temperature[d.name] = _temperature(d, scores[fitting], truth[fitting])
         else:
-            temperature[d.name], bias[d.name] = _scale(d, scores, truth, fitting)
-        fitted = Calibration(temperature=temperature, bias=bias)
+            temperature[d.name], beta[d.name] = _beta(d, scores, truth, fitting)
+        fitted = Calibration(temperature=temperature, beta=beta)
         scaled = probabilities({d.name: scores.astype(np.float32)}, Schema((d,)), fitted)[d.name]
         if d.multi:
             thresholds[d.name] = {label: _threshold(scaled[:, k], truth[:, k]) for k, label in enumerate(d.labels)}
         elif d.neutral is not None:
             claims = [label for label in d.labels if label != d.neutral]
             thresholds[d.name] = dict.fromkeys(claims, _claim_threshold(d, scaled, truth))
-    return Calibration(temperature, thresholds, bias=bias)
+    return Calibration(temperature, thresholds, beta=beta)
 
 
 def one_hot(d: Dimension, values: Sequence[str | list[str]]) -> NDArray[np.bool_]:
@@ -157,25 +159,30 @@ def _temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bo
     return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
 
 
-def _scale(
+def _beta(
     d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_], natural: NDArray[np.bool_] | slice
-) -> tuple[float, float]:
-    """Fit temperature and bias of a ``single`` dimension with a neutral label.
+) -> tuple[float, tuple[float, float, float]]:
+    """Fit temperature and beta of a ``single`` dimension with a neutral label.
 
     How steep scores are shows where there are many labels of each kind, so on all sentences; how frequent the labels
     are, on natural ones alone.
     """
     if not len(scores):
-        return 1.0, 0.0
-    neutral = np.array([label == d.neutral for label in d.labels], dtype=float)
+        return 1.0, (1.0, 1.0, 0.0)
+    neutral = d.labels.index(str(d.neutral))
 
-    def loss(log_temperature: float, bias: float, rows: NDArray[np.bool_] | slice) -> float:
-        scaled = log_softmax(scores[rows] / np.exp(log_temperature) + bias * neutral, axis=1)
-        return float(-scaled[truth[rows]].mean() + (bias / BIAS_SPREAD) ** 2 / (2 * len(scaled)))
+    def loss(parameters: NDArray[np.float64], rows: NDArray[np.bool_] | slice) -> float:
+        temperature, a, b = np.exp(parameters[:3])
+        found = log_probabilities(scores[rows] / temperature, neutral, (a, b, parameters[3]))
+        prior = np.square(parameters[1:] / PRIOR).sum() / (2 * len(found))
+        return float(prior - found[truth[rows]].mean())
 
-    start, bounds = [np.log(_temperature(d, scores, truth)), 0.0], [np.log(TEMPERATURES), (None, None)]
-    scale = minimize(lambda x: loss(x[0], x[1], slice(None)), start, method="L-BFGS-B", bounds=bounds).x[0]
-    return float(np.exp(scale)), float(minimize_scalar(lambda bias: loss(scale, bias, natural)).x)
+    start = [np.log(_temperature(d, scores, truth)), 0.0, 0.0, 0.0]
+    bounds = [np.log(TEMPERATURES), *[(-3, 3)] * 2, (None, None)]
+    steep = minimize(loss, start, args=(slice(None),), method="L-BFGS-B", bounds=bounds).x[:3]
+    frequent = minimize_scalar(lambda c: loss(np.array([*steep, c]), natural)).x
+    temperature, a, b = np.exp(steep).tolist()
+    return temperature, (a, b, float(frequent))
 
 
 def _threshold(scores: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:

@@ -121,8 +121,9 @@ def _calibration_lines(manifest: Manifest) -> list[str]:
             rule = "the likeliest label, however unlikely"
         elif not d.multi:
             rule += f", or else {d.neutral}"
-        bias = f", bias of {d.neutral} {calibration.bias[d.name]:+.2f}" if d.name in calibration.bias else ""
-        lines.append(f"- {d.name}: temperature {calibration.temperature[d.name]:.2f}{bias}; {rule}")
+        numbers = ", ".join(f"{number:.2f}" for number in calibration.beta.get(d.name, ()))
+        beta = f", beta of {d.neutral} {numbers}" if numbers else ""
+        lines.append(f"- {d.name}: temperature {calibration.temperature[d.name]:.2f}{beta}; {rule}")
     return lines
 
 

@@ -91,7 +91,7 @@ def test_there_is_nothing_to_calibrate_towards(sections: Schema):
     found = calibrate(
         {d.name: np.float32([[9, 0, 0], [0.3, 0, 0]] * 20)}, [{d.name: x} for x in d.labels[:2] * 20], sections
     )
-    assert (found.thresholds, found.bias) == ({}, {})
+    assert (found.thresholds, found.beta) == ({}, {})
     assert decide(d, {"world": 0.34, "sport": 0.33, "money": 0.33}, found) == "world"
 
 

@@ -47,9 +47,9 @@ def test_the_model_loads_and_says_where_it_comes_from(trained: SimpleNamespace):
     assert card.startswith(f"# newslean {manifest.version}\n")
     assert "all 48 labelled sentences" in card
     assert "- user: 36 sentences of 6 articles" in card
-    bias, limits = manifest.calibration.bias["mood"], manifest.calibration.thresholds["mood"]
+    beta, limits = manifest.calibration.beta["mood"], manifest.calibration.thresholds["mood"]
     assert [*limits] == ["rise", "fall", "mixed"]
-    assert f", bias of flat {bias:+.2f}; thresholds rise {limits['rise']:.2f}, fall" in card
+    assert f", beta of flat {beta[0]:.2f}, {beta[1]:.2f}, {beta[2]:.2f}; thresholds rise {limits['rise']:.2f}" in card
     assert ", or else flat\n" in card
     assert read_manifest(trained.baseline).version == manifest.version
 
