@@ -21,9 +21,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from newslean.baseline import WORD
-from newslean.manifest import Calibration
+from newslean.calibration import Calibration, probabilities
 from newslean.schema import Schema
-from newslean.tagger import Logits, probabilities
+from newslean.tagger import Logits
 from train.calibrate import hard_labels, one_hot
 from train.choose import SHIPPED, Strategy, pick, reasons_for, term_rows, utilities
 from train.folds import assign_folds

@@ -28,7 +28,8 @@ from peer_ways import (
     texts_of,
 )
 
-from newslean.manifest import Calibration, Manifest
+from newslean.calibration import Calibration
+from newslean.manifest import Manifest
 from newslean.schema import schema_from_dict
 from train.calibrate import hard_labels
 from train.labels import Example

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from newslean.calibration import Calibration, calibration_from
 from newslean.errors import DataError, ModelError
 from newslean.files import sha256, write_file
 from newslean.schema import UNITS, Schema, schema_from_dict
@@ -37,30 +38,6 @@ CONTEXTS = "none, before, before:N (its last N words, 1 to 9999), title, title+b
 """What a model may read beside a sentence, for people."""
 
 _CONTEXT = re.compile(r"none|title|(title\+)?before(:[1-9][0-9]{0,3})?")
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How logits become probabilities and labels.
-
-    Attributes
-    ----------
-    temperature : dict
-        Dimension to the number that its logits are divided by.
-    thresholds : dict
-        Dimension to label to the probability from which the label is given: every label of a ``multi`` dimension; of a
-        ``single`` one that has a neutral label all but that. A ``single`` dimension without any gives the likeliest.
-    min_confidence : dict
-        ``single`` dimension to the probability below which the neutral label, if it has one, is given instead.
-    beta : dict
-        ``single`` dimension to the three numbers by which the probability of its neutral label is calibrated once more
-        (see `newslean.tagger.log_probabilities`).
-    """
-
-    temperature: dict[str, float] = field(default_factory=dict)
-    thresholds: dict[str, dict[str, float]] = field(default_factory=dict)
-    min_confidence: dict[str, float] = field(default_factory=dict)
-    beta: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,22 +160,12 @@ def read_manifest(folder: str | Path) -> Manifest:
 def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
     try:
         schema = schema_from_dict(data["schema"], where=f"{path}, schema")
-        calibration = Calibration(
-            {d.name: float(data["temperature"][d.name]) for d in schema.dimensions},
-            {
-                d.name: {label: float(data["thresholds"][d.name][label]) for label in d.labels if label != d.neutral}
-                for d in schema.dimensions
-                if d.multi or (data["format"] >= 4 and d.name in dict(data["thresholds"]))
-            },
-            {d.name: float(data.get("min_confidence", {}).get(d.name, 0.0)) for d in schema.dimensions if not d.multi},
-            {d: tuple(map(float, beta)) for d, beta in data.get("beta", {}).items()} if data["format"] >= 4 else {},
-        )
         manifest = Manifest(
             kind=str(data["kind"]),
             name=str(data["name"]),
             version=str(data["version"]),
             schema=schema,
-            calibration=calibration,
+            calibration=calibration_from(data, schema),
             splitter=str(data["splitter"]),
             max_length=int(data["max_length"]),
             context=str(data["context"]),
@@ -239,22 +206,10 @@ def _check_values(manifest: Manifest, path: Path) -> None:
         raise ModelError(
             f"{path}: expected files to name {', '.join(missing)} with a hash; found none. Do not use this model."
         )
-    calibration = manifest.calibration
-    temperatures = calibration.temperature.values()
-    if any(not (math.isfinite(t) and t > 0) for t in temperatures) or manifest.max_length < 8:
-        raise ModelError(f"{path}: expected positive temperatures and max_length >= 8. Restore the model folder.")
-    with_neutral = {d.name for d in manifest.schema.dimensions if not d.multi and d.neutral is not None}
-    single = {d.name for d in manifest.schema.dimensions if not d.multi} & calibration.thresholds.keys()
-    betas = calibration.beta.values()
-    sound = all(len(beta) == 3 and all(map(math.isfinite, beta)) and min(beta[:2]) >= 0 for beta in betas)
-    if not sound or not {*calibration.beta, *single} <= with_neutral:
-        raise ModelError(
-            f"{path}: expected a beta to be three finite numbers, the first two no less than 0, and to stand, as "
-            "thresholds of single dimensions, only where there is a neutral label. Restore the model folder."
-        )
-    limits = [*calibration.min_confidence.values(), *(t for d in calibration.thresholds.values() for t in d.values())]
-    if any(not 0 <= limit <= 1 for limit in limits):
-        raise ModelError(f"{path}: expected thresholds and min_confidence from 0 to 1. Restore the model folder.")
+    if manifest.max_length < 8:
+        raise ModelError(f"{path}: expected max_length >= 8; found {manifest.max_length}. Restore the model folder.")
+    if expected := manifest.calibration.fault(manifest.schema):
+        raise ModelError(f"{path}: expected {expected}. Restore the model folder.")
 
 
 def is_context(text: str) -> bool:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newslean.articles import Article
+from newslean.calibration import decide, probabilities
 from newslean.errors import DataError, ModelError
-from newslean.manifest import Calibration, Manifest, read_manifest
+from newslean.manifest import Manifest, read_manifest
 from newslean.results import Scores, TaggedArticle, TaggedSentence, summarise
-from newslean.schema import Dimension, Labels, Schema
+from newslean.schema import Labels, Schema
 from newslean.splitting import Sentence, given_units, split_units, title_of
 
 Logits = dict[str, NDArray[np.float32]]
@@ -53,73 +54,6 @@ def context_of(context: str, *, title: str | None, before: str | None) -> str:
         before = " ".join(before.split()[-int(most) :])
     parts = {"title": title, "before": before}
     return " ".join(part for key in name.split("+") if (part := parts.get(key)))
-
-
-def probabilities(logits: Logits, schema: Schema, calibration: Calibration) -> Logits:
-    """Calibrate logits: divide by the dimension's temperature, then softmax (``single``) or sigmoid (``multi``).
-
-    Temperature scaling is from Guo et al. (2017), "On Calibration of Modern Neural Networks".
-    """
-    result = {}
-    for d in schema.dimensions:
-        scaled = logits[d.name].astype(np.float64) / calibration.temperature[d.name]
-        if d.multi:
-            result[d.name] = (0.5 * (1 + np.tanh(scaled / 2))).astype(np.float32)  # a sigmoid that cannot overflow
-        else:
-            neutral = None if d.neutral is None else d.labels.index(d.neutral)
-            result[d.name] = np.exp(log_probabilities(scaled, neutral, calibration.beta.get(d.name))).astype(np.float32)
-    return result
-
-
-def log_probabilities(
-    scaled: NDArray[np.float64], neutral: int | None = None, beta: Sequence[float] | None = None
-) -> NDArray[np.float64]:
-    """Give the logarithms of the probabilities of a ``single`` dimension's labels.
-
-    Parameters
-    ----------
-    scaled : array of float64, shape (sentences, labels)
-        Logits, divided by the temperature.
-    neutral : int, optional
-        Column of the neutral label.
-    beta : three numbers, optional
-        a, b and c: where the softmax gives the neutral label the probability p, its log odds are a ln(p) - b ln(1 - p)
-        + c; the other labels share the rest as before. So it may be steeper towards one end than towards the other, and
-        makes up for labels that were more frequent, or weighed more, in training than they are in news. Beta
-        calibration is from Kull et al. (2017), "Beyond sigmoids".
-    """
-    if neutral is None or beta is None:
-        return scaled - _log_sum(scaled)[:, None]
-    a, b, c = beta
-    others = np.delete(scaled, neutral, axis=1)
-    rest = _log_sum(others)
-    whole = np.logaddexp(rest, scaled[:, neutral])
-    odds = a * (scaled[:, neutral] - whole) - b * (rest - whole) + c
-    shared = others - rest[:, None] - np.logaddexp(0, odds)[:, None]
-    return np.insert(shared, neutral, -np.logaddexp(0, -odds), axis=1)
-
-
-def _log_sum(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-    top = scaled.max(axis=1, keepdims=True)
-    return np.asarray(top[:, 0] + np.log(np.exp(scaled - top).sum(axis=1)))
-
-
-def decide(d: Dimension, scores: dict[str, float], calibration: Calibration) -> str | list[str]:
-    """Choose the labels of one sentence in one dimension from its probabilities.
-
-    ``multi``: every label that reaches its threshold. ``single``: with thresholds the most probable of the labels that
-    reach theirs, or else the neutral one; without, the most probable label. Where a choice is less probable than
-    ``min_confidence``, the neutral label, if there is one, takes its place.
-    """
-    if d.multi:
-        return [label for label in d.labels if scores[label] >= calibration.thresholds[d.name][label]]
-    choice: Sequence[str] = d.labels
-    if limits := calibration.thresholds.get(d.name):
-        # A rare label is seldom the likeliest, even where it is due: it would be found too seldom.
-        choice = [label for label in limits if scores[label] >= limits[label]] or [str(d.neutral)]
-    best = max(choice, key=lambda label: scores[label])
-    sure = scores[best] >= calibration.min_confidence.get(d.name, 0.0)  # not so where scores are no numbers
-    return best if sure or d.neutral is None else d.neutral
 
 
 class Tagger:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from newslean.calibration import Calibration
 from newslean.errors import ModelError
 from newslean.gate import BITS, MAX_BYTES, MAX_CHARACTERS, Gate, article_means, chances, hash_texts, parts_of
-from newslean.manifest import GATE_FILE, Calibration, Manifest
+from newslean.manifest import GATE_FILE, Manifest
 
 NUMBERS = {"own": 1.3, "article": 0.7, "intercept": -0.1, "threshold": 0.4}
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from newslean.calibration import Calibration
 from newslean.errors import ModelError
 from newslean.files import sha256
-from newslean.manifest import Calibration, Manifest, read_manifest, write_manifest
+from newslean.manifest import Manifest, read_manifest, write_manifest
 from newslean.schema import Schema
 
 NAMES = ("model.onnx", "tokenizer.json")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from newslean.articles import Article
+from newslean.calibration import Calibration, decide, probabilities
 from newslean.errors import DataError, ModelError
-from newslean.manifest import Calibration
 from newslean.results import TaggedSentence
 from newslean.schema import Schema
 from newslean.splitting import split_sentences, title_of
-from newslean.tagger import Tagger, context_of, decide, probabilities
+from newslean.tagger import Tagger, context_of
 
 CALIBRATION = Calibration({"topic": 2.0, "mood": 0.5}, {"topic": {"metals": 0.5, "weather": 0.7}}, {"mood": 0.5})
 NEWS = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from newslean.baseline import Baseline
-from newslean.manifest import Calibration
+from newslean.calibration import Calibration
 from newslean.tagger import Logits, Tagger
 from train.arrays import read_arrays, write_arrays
 from train.assess import evaluate_held_out, evaluate_oof

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from newslean.manifest import Calibration
+from newslean.calibration import Calibration, decide, probabilities
 from newslean.mixed import mix_logits
 from newslean.schema import Schema
-from newslean.tagger import Logits, Tagger, context_of, decide, probabilities
+from newslean.tagger import Logits, Tagger, context_of
 from train.calibrate import calibrate, choose_mix, natural_rows
 from train.evaluate import Predictions, evaluate, write_report
 from train.folds import SEED_SOURCE

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from newslean.calibration import decide
 from newslean.schema import Labels, Schema
-from newslean.tagger import Tagger, context_of, decide
+from newslean.tagger import Tagger, context_of
 from train.labels import in_order
 from train.rows import Faults, read_objects, row_faults, shown
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from sklearn.metrics import f1_score
 
-from newslean.manifest import Calibration
+from newslean.calibration import Calibration, log_probabilities, probabilities
 from newslean.schema import Dimension, Labels, Schema
-from newslean.tagger import Logits, log_probabilities, probabilities
+from newslean.tagger import Logits
 from train.labels import AUTHORED_SOURCE, Example
 
 TEMPERATURES = (0.05, 20.0)

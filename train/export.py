@@ -16,10 +16,11 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
+from newslean.calibration import Calibration, decide, probabilities
 from newslean.finetuned import Finetuned, load_tokenizer, open_session
-from newslean.manifest import Calibration, Manifest
+from newslean.manifest import Manifest
 from newslean.schema import Schema
-from newslean.tagger import Logits, decide, probabilities
+from newslean.tagger import Logits
 from train.graph import streamline
 from train.network import Network
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from newslean.calibration import probabilities
 from newslean.errors import DataError
 from newslean.schema import Dimension, Schema
-from newslean.tagger import probabilities
 from train.calibrate import calibrate, one_hot
 from train.labels import Example
 from train.params import BaselineParams

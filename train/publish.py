@@ -12,7 +12,8 @@ from typing import Any
 
 from newslean import __version__
 from newslean.baseline import BASELINE_FILES, Baseline
-from newslean.manifest import Calibration, Manifest, read_manifest, write_manifest
+from newslean.calibration import Calibration
+from newslean.manifest import Manifest, read_manifest, write_manifest
 from newslean.splitting import splitter_version
 from newslean.tagger import Logits
 from train.assess import headline

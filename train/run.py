@@ -32,7 +32,7 @@ CODE = {
         "make.py",
         "publish.py",
         "../newslean/mixed.py",
-        "../newslean/tagger.py",
+        "../newslean/calibration.py",
     ),
     "gate": ("gate.py", "../newslean/gate.py"),
     "update": ("update.py",),

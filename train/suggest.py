@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from newslean.baseline import Baseline
+from newslean.calibration import decide, probabilities
 from newslean.errors import DataError
 from newslean.mixed import Mixed, mix_logits
 from newslean.output import DIGITS
-from newslean.tagger import Logits, Tagger, context_of, decide, probabilities
+from newslean.tagger import Logits, Tagger, context_of
 from train.candidates import Candidate
 from train.choose import SHIPPED, Floats, Strategy, pick, rarity, reasons_for, term_rows, uncertainty, utilities
 from train.pool import Best, Sample

@@ -26,8 +26,9 @@ TOWNS = ("Arlen", "Borva", "Cimbel", "Dorsk", "Elmira", "Fennick")
 
 def make_model(folder: Path, schema: Any, *, version: str = "1", gate: bool = True) -> Path:
     from newslean.baseline import Baseline, View
+    from newslean.calibration import Calibration
     from newslean.gate import BITS, Gate, hash_texts
-    from newslean.manifest import Calibration, Manifest, write_manifest
+    from newslean.manifest import Manifest, write_manifest
     from newslean.splitting import splitter_version
 
     view = View("word", (1, 1), False, {word: n for n, word in enumerate(WORDS)}, np.ones(len(WORDS), np.float32))

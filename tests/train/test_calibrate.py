@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from newslean.manifest import Calibration
+from newslean.calibration import Calibration, decide, probabilities
 from newslean.schema import Labels, Schema, schema_from_dict
-from newslean.tagger import Logits, decide, probabilities
+from newslean.tagger import Logits
 from train.assess import cross_calibrated
 from train.calibrate import MIN_NATURAL, _threshold, calibrate, choose_mix, mean_macro_f1, natural_rows, one_hot
 from train.labels import Example

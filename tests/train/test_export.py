@@ -6,8 +6,8 @@ import onnx
 import onnxruntime as ort
 import pytest
 
+from newslean.calibration import Calibration
 from newslean.finetuned import FLOAT_GRAPH
-from newslean.manifest import Calibration
 from newslean.schema import Schema
 from train import export
 from train.export import Parity, check_parity, matmul_nodes, quantize, quantize_within

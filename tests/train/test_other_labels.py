@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from newslean.calibration import decide
 from newslean.errors import DataError
 from newslean.results import summarise
 from newslean.schema import Schema, read_schema
-from newslean.tagger import Tagger, decide
+from newslean.tagger import Tagger
 from train.calibrate import calibrate
 from train.labels import read_examples
 from train.options import find_grammar, params_folder

@@ -95,7 +95,8 @@ def add_predictions(tasks: Sequence[Task], model: Path, schema: Schema) -> list[
     ModelError
         If the model cannot be loaded, has no dimension of the label set, or is of another unit.
     """
-    from newslean.tagger import Tagger, context_of, decide
+    from newslean.calibration import decide
+    from newslean.tagger import Tagger, context_of
 
     tagger = Tagger.load(model)
     name = f"{tagger.manifest.name} {tagger.manifest.version}"
