@@ -22,8 +22,9 @@ from newslean.errors import DataError, ModelError
 from newslean.files import sha256, write_file
 from newslean.schema import UNITS, Schema, schema_from_dict
 
-FORMAT = 4
-"""2: ``mix``. 3: the schema's ``unit``. 4: ``beta``, and thresholds of ``single`` dimensions.
+FORMAT = 5
+"""2: ``mix``. 3: the schema's ``unit``. 4: ``beta``, and thresholds of ``single`` dimensions. 5: keys in place of a
+baseline's terms.
 
 A model is written with the lowest number that tells all of it, so that older readers know it too."""
 KINDS = ("finetuned", "baseline")
@@ -114,6 +115,8 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
 
 
 def _format(manifest: Manifest) -> int:
+    if "vocabulary.json" in manifest.files:
+        return 5
     single = {d.name for d in manifest.schema.dimensions if not d.multi}
     if manifest.calibration.beta or single & manifest.calibration.thresholds.keys():
         return 4

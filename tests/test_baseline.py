@@ -1,17 +1,18 @@
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save, save_file
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
-from newslean.baseline import VIEWS, WORD, Baseline, cut
+from newslean.baseline import VIEWS, WORD, Baseline, cut, key_of
 from newslean.errors import ModelError
 from newslean.files import sha256
 from newslean.manifest import read_manifest
@@ -77,7 +78,37 @@ def test_arrays_and_json_only(trained: SimpleNamespace):
         "out_of_fold.npz",
     }
     assert all(array.dtype == np.float32 for array in load_file(trained.baseline / "weights.safetensors").values())
-    assert set(json.loads((trained.baseline / "vocabulary.json").read_text("utf-8"))) == {"word", "char_wb"}
+    vocabulary = json.loads((trained.baseline / "vocabulary.json").read_text("utf-8"))
+    assert set(vocabulary) == {"word", "char_wb"}
+
+
+def test_no_term_of_what_was_learnt_stands_in_the_folder(trained: SimpleNamespace):
+    vocabulary = json.loads((trained.baseline / "vocabulary.json").read_text("utf-8"))
+    assert set(vocabulary["word"]) == {"keys", "ngram_range", "sublinear_tf"}
+    assert key_of("copper") in vocabulary["word"]["keys"]
+    assert all(type(key) is int for view in vocabulary.values() for key in view["keys"])
+    assert json.loads((trained.baseline / "manifest.json").read_bytes())["format"] == 5
+
+
+def test_a_folder_of_format_4_holds_terms(examples, baseline_folder: Path):
+    found = Tagger.load(baseline_folder)
+    expected = found.model.logits(TEXTS, [""] * len(TEXTS))
+    path = baseline_folder / "vocabulary.json"
+    vocabulary = json.loads(path.read_bytes())
+    for name, view in vocabulary.items():
+        terms = {key_of(t): t for e in examples for t in cut(name, e.text, tuple(view["ngram_range"]))}
+        view["terms"] = [terms[key] for key in view.pop("keys")]
+    _replace(baseline_folder, path.name, json.dumps(vocabulary).encode())
+    manifest = json.loads((baseline_folder / "manifest.json").read_bytes())
+    (baseline_folder / "manifest.json").write_text(json.dumps({**manifest, "format": 4}), encoding="utf-8")
+    for name, values in Tagger.load(baseline_folder).model.logits(TEXTS, [""] * len(TEXTS)).items():
+        np.testing.assert_array_equal(values, expected[name])
+
+
+def test_keys_tell_n_grams_apart():
+    letters = "ab .é铜"
+    terms = {"".join(t) for n in range(6) for t in product(letters, repeat=n)} | {"\ud800", "\x00", "\x00\x00"}
+    assert len({key_of(term) for term in terms}) == len(terms)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -100,9 +131,19 @@ def test_no_texts_at_all(trained: SimpleNamespace):
     assert {name: values.shape for name, values in found.items()} == {"topic": (0, 2), "mood": (0, 4)}
 
 
-VOCABULARY = b'{"word": {"terms": %b, "ngram_range": %b, "sublinear_tf": true}}'
-ODD = ((b'["a", "a"]', b"[1, 2]"), (b'["a"]', b"[1, Infinity]"), (b'["a"]', b"[1.0, 2.0]"), (b"5", b"[1, 2]"))
-"""Terms and lengths of n-grams that would load, and fail at the first sentence."""
+VOCABULARY = b'{"word": {%b, "ngram_range": %b, "sublinear_tf": true}}'
+ODD = (
+    (b'"keys": [7, "a"]', b"[1, 2]"),
+    (b'"keys": [7, 7.5]', b"[1, 2]"),
+    (b'"keys": [7, 1e999]', b"[1, 2]"),
+    (b'"keys": [99999999999999999999]', b"[1, 2]"),
+    (b'"keys": 5', b"[1, 2]"),
+    (b'"keys": [7]', b"[1, Infinity]"),
+    (b'"keys": [7]', b"[1.0, 2.0]"),
+    (b'"terms": [7]', b"[1, 2]"),
+    (b'"terms": 5', b"[1, 2]"),
+)
+"""Keys or terms, and lengths of n-grams, that are not such; idf of as many terms stand beside."""
 
 
 def _replace(folder: Path, name: str, data: bytes) -> None:
@@ -143,12 +184,27 @@ def test_arrays_that_do_not_fit(baseline_folder: Path, array: str, change: str):
         ("vocabulary.json", b'{"word": 5, "char_wb": 5}'),
         ("vocabulary.json", b'{"word": {"terms": ["a"]}}'),
         ("vocabulary.json", b'{"word": []}'),
-        *(("vocabulary.json", VOCABULARY % pair) for pair in ODD),
         ("vocabulary.json", b"[" * 100_000),
     ],
 )
 def test_files_that_are_something_else(baseline_folder: Path, name: str, data: bytes):
     _replace(baseline_folder, name, data)
+    with pytest.raises(ModelError, match="expected the arrays of a baseline"):
+        Tagger.load(baseline_folder)
+
+
+@pytest.mark.parametrize("pair", ODD)
+def test_a_vocabulary_that_would_fail_at_the_first_sentence(baseline_folder: Path, pair: tuple[bytes, bytes]):
+    stored = json.loads(VOCABULARY % pair)["word"]
+    arrays = load_file(baseline_folder / "weights.safetensors")
+    terms = stored.get("keys", stored.get("terms"))
+    number = len(terms) if isinstance(terms, list) else 1
+    del arrays["idf.char_wb"]
+    arrays["idf.word"] = arrays["idf.word"][:number]
+    for name in ("topic", "mood"):
+        arrays[f"coefficients.{name}"] = np.ascontiguousarray(arrays[f"coefficients.{name}"][:, :number])
+    _replace(baseline_folder, "weights.safetensors", save(arrays))
+    _replace(baseline_folder, "vocabulary.json", VOCABULARY % pair)
     with pytest.raises(ModelError, match="expected the arrays of a baseline"):
         Tagger.load(baseline_folder)
 

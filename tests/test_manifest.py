@@ -135,7 +135,7 @@ def test_no_folder_and_no_manifest(tmp_path: Path):
         (b"[]", "format number"),
         (b'{"kind": "finetuned"}', "format number"),
         (b'{"format": "1"}', "format number"),
-        (b'{"format": 5}', "Update newslean"),
+        (b'{"format": 6}', "Update newslean"),
         (b'{"format": 1}', "expected the key"),
     ],
 )

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
-from newslean.baseline import VIEWS, WORD, Baseline, View
+from newslean.baseline import VIEWS, WORD, Baseline, View, key_of
 from newslean.schema import Dimension, Schema
 from newslean.tagger import Logits
 from train.labels import AUTHORED_SOURCE, Example
@@ -36,8 +36,8 @@ def fit_baseline(examples: Sequence[Example], schema: Schema, params: BaselinePa
     for name in VIEWS:
         fitted = _vectorizer(name, params)
         blocks.append(fitted.fit_transform([example.text for example in examples]))
-        vocabulary = {term: int(column) for term, column in fitted.vocabulary_.items()}
-        views.append(View(name, fitted.ngram_range, params.sublinear_tf, vocabulary, fitted.idf_.astype(np.float32)))
+        keys = np.array([key_of(term) for term in fitted.get_feature_names_out()], np.int64)
+        views.append(View(name, fitted.ngram_range, params.sublinear_tf, keys, fitted.idf_.astype(np.float32)))
     features = hstack(blocks, format="csr")
     weights = {d.name: _fit_dimension(d, features, examples, params, seed) for d in schema.dimensions}
     return Baseline(views, weights)

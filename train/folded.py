@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
-from newslean.baseline import VIEWS, WORD, Baseline, View
+from newslean.baseline import VIEWS, WORD, Baseline, View, key_of
 from newslean.schema import Schema
 from newslean.tagger import Logits
 from train.baseline import _fit_dimension, _vectorizer
@@ -89,9 +89,9 @@ def _fit(
         part = part[:, kept]
         weights = TfidfTransformer(sublinear_tf=params.sublinear_tf)
         blocks.append(weights.fit_transform(part))
-        vocabulary = {term: n for n, term in enumerate(terms[kept].tolist())}
+        keys = np.array([key_of(term) for term in terms[kept]], np.int64)
         ranges = _vectorizer(name, params).ngram_range
-        views.append(View(name, ranges, params.sublinear_tf, vocabulary, weights.idf_.astype(np.float32)))
+        views.append(View(name, ranges, params.sublinear_tf, keys, weights.idf_.astype(np.float32)))
     features = hstack(blocks, format="csr")
     examples = [rows[n] for n in chosen]
     return Baseline(views, {d.name: _fit_dimension(d, features, examples, params, seed) for d in schema.dimensions})

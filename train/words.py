@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from newslean.baseline import Baseline, cut
+from newslean.baseline import Baseline, cut, key_of
 from newslean.finetuned import Finetuned, encode
 from newslean.mixed import Mixed
 from newslean.tagger import Tagger
@@ -61,7 +61,7 @@ def _words(
     texts: Sequence[str], groups: Sequence[str], baseline: Baseline, *, seen: bool
 ) -> tuple[list[int], list[int], Counter[str]]:
     view = next((view for view in baseline.views if view.name == "word"), None)
-    known = view.vocabulary if view else {}
+    known = view.columns if view else {}
     cuts = [[*cut("word", text, (1, 1))] for text in texts]
     articles: dict[str, set[str]] = defaultdict(set)
     for group, words in zip(groups, cuts, strict=True) if seen else ():
@@ -71,7 +71,7 @@ def _words(
     strange: Counter[str] = Counter()
     counts = []
     for words in cuts:
-        unknown = [word for word in words if word not in known or (seen and len(articles[word]) < 2)]
+        unknown = [word for word in words if key_of(word) not in known or (seen and len(articles[word]) < 2)]
         strange.update(unknown)
         counts.append(len(unknown))
     return [len(words) for words in cuts], counts, strange

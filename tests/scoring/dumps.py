@@ -25,13 +25,14 @@ TOWNS = ("Arlen", "Borva", "Cimbel", "Dorsk", "Elmira", "Fennick")
 
 
 def make_model(folder: Path, schema: Any, *, version: str = "1", gate: bool = True) -> Path:
-    from newslean.baseline import Baseline, View
+    from newslean.baseline import Baseline, View, key_of
     from newslean.calibration import Calibration
     from newslean.gate import BITS, Gate, hash_texts
     from newslean.manifest import Manifest, write_manifest
     from newslean.splitting import splitter_version
 
-    view = View("word", (1, 1), False, {word: n for n, word in enumerate(WORDS)}, np.ones(len(WORDS), np.float32))
+    keys = np.array([key_of(word) for word in WORDS])
+    view = View("word", (1, 1), False, keys, np.ones(len(WORDS), np.float32))
     topic, mood = np.zeros((2, len(WORDS)), np.float32), np.zeros((4, len(WORDS)), np.float32)
     topic[0, :3], topic[1, 3:5] = (5.0, 4.5, 4.0), (5.0, 4.0)
     mood[0, 5], mood[1, 6], mood[2, 2] = 6.0, 7.0, 1.5
