@@ -11,13 +11,13 @@ labels; a new key that an old reader may ignore does not raise it.
 import json
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from newslean.calibration import Calibration, calibration_from
+from newslean.context import CONTEXTS, is_context
 from newslean.errors import DataError, ModelError
 from newslean.files import sha256, write_file
 from newslean.schema import UNITS, Schema, schema_from_dict
@@ -34,11 +34,6 @@ REQUIRED = {"finetuned": ("model.onnx", "tokenizer.json"), "baseline": ("weights
 GATE_FILE = "gate.safetensors"
 GATE_NUMBERS = ("own", "article", "intercept", "threshold")
 """What the manifest says of the relevance gate, beside its weights."""
-
-CONTEXTS = "none, before, before:N (its last N words, 1 to 9999), title, title+before, title+before:N"
-"""What a model may read beside a sentence, for people."""
-
-_CONTEXT = re.compile(r"none|title|(title\+)?before(:[1-9][0-9]{0,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +208,6 @@ def _check_values(manifest: Manifest, path: Path) -> None:
         raise ModelError(f"{path}: expected max_length >= 8; found {manifest.max_length}. Restore the model folder.")
     if expected := manifest.calibration.fault(manifest.schema):
         raise ModelError(f"{path}: expected {expected}. Restore the model folder.")
-
-
-def is_context(text: str) -> bool:
-    """Say whether a text names a context, as `newslean.tagger.context_of` takes it."""
-    return _CONTEXT.fullmatch(text) is not None
 
 
 def _check_file(folder: Path, name: str, expected: str, *, optional: bool = False) -> None:

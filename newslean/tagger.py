@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from newslean.articles import Article
 from newslean.calibration import decide, probabilities
+from newslean.context import context_of
 from newslean.errors import DataError, ModelError
 from newslean.manifest import Manifest, read_manifest
 from newslean.results import Scores, TaggedArticle, TaggedSentence, summarise
@@ -29,31 +30,6 @@ class Model(Protocol):
 
     def logits(self, texts: Sequence[str], contexts: Sequence[str]) -> Logits:
         """Score sentences, each with the context that its manifest asks for ('' for none)."""
-
-
-def context_of(context: str, *, title: str | None, before: str | None) -> str:
-    """Join what stands around a sentence into the context that a model was trained with.
-
-    Parameters
-    ----------
-    context : {"none", "before", "before:N", "title", "title+before", "title+before:N"}
-        Which parts the model wants; "before:20" wants the last 20 words of the sentence before, where a long one would
-        cost more time than it tells.
-    title, before : str or None
-        The article's title (None for the title itself) and the sentence before.
-
-    Examples
-    --------
-    >>> context_of("title+before", title="Chips", before="It rains.")
-    'Chips It rains.'
-    >>> context_of("before:2", title=None, before="All day long it rains.")
-    'it rains.'
-    """
-    name, _, most = context.partition(":")
-    if most and before:
-        before = " ".join(before.split()[-int(most) :])
-    parts = {"title": title, "before": before}
-    return " ".join(part for key in name.split("+") if (part := parts.get(key)))
 
 
 class Tagger:

@@ -9,11 +9,12 @@ import pytest
 
 from newslean.articles import Article
 from newslean.calibration import Calibration, decide, probabilities
+from newslean.context import context_of
 from newslean.errors import DataError, ModelError
 from newslean.results import TaggedSentence
 from newslean.schema import Schema
 from newslean.splitting import split_sentences, title_of
-from newslean.tagger import Tagger, context_of
+from newslean.tagger import Tagger
 
 CALIBRATION = Calibration({"topic": 2.0, "mood": 0.5}, {"topic": {"metals": 0.5, "weather": 0.7}}, {"mood": 0.5})
 NEWS = (

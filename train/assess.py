@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from newslean.calibration import Calibration, decide, probabilities
+from newslean.context import context_of
 from newslean.mixed import mix_logits
 from newslean.schema import Schema
-from newslean.tagger import Logits, Tagger, context_of
+from newslean.tagger import Logits, Tagger
 from train.calibrate import calibrate, choose_mix, natural_rows
 from train.evaluate import Predictions, evaluate, write_report
 from train.folds import SEED_SOURCE

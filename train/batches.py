@@ -11,9 +11,9 @@ import torch
 from datasets import Dataset
 from tokenizers import Tokenizer
 
+from newslean.context import context_of
 from newslean.finetuned import encode, sentence_mask
 from newslean.schema import Schema
-from newslean.tagger import context_of
 from train.labels import Example
 from train.network import MISSING
 from train.params import FinetuneParams

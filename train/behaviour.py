@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from newslean.calibration import decide
+from newslean.context import context_of
 from newslean.schema import Labels, Schema
-from newslean.tagger import Tagger, context_of
+from newslean.tagger import Tagger
 from train.labels import in_order
 from train.rows import Faults, read_objects, row_faults, shown
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from newslean.schema import Schema
-from train.grammar import SLOT, Grammar, Pattern
+from train.grammar import SLOT, Grammar, Pattern, range_of
 from train.labels import Example
 
 GENERATED_SOURCE = "generated"
@@ -60,8 +60,8 @@ class _Writer:
         self.grammar = grammar
         self.neutral = neutral
         self.random = random
-        self.clauses = [(text, p) for p in grammar.patterns if p.clause for text in p.texts]
-        self.whole = [(text, p) for p in grammar.patterns if not p.clause for text in p.texts]
+        self.clauses = [(text, p) for p in grammar.patterns if p.clause for text in p.texts * p.weight]
+        self.whole = [(text, p) for p in grammar.patterns if not p.clause for text in p.texts * p.weight]
 
     def sentence(self) -> tuple[str, str, str, set[str]]:
         """Give text, the sentence before, the single label and the multi-label ones."""
@@ -114,14 +114,33 @@ class _Writer:
             owner = sides.get(side, side)
             # What a side's own words speak of ("a lab in {own.city}") is not what other slots of the sentence do.
             return self._fill(self._one(self.grammar.sides[owner][name]), {"own": owner}, labels, {})
+        if range_of(name) in self.grammar.ranges:
+            memory.update(self._two_numbers(range_of(name)))
+            return memory[f"{{{name}}}"]
         if name in self.grammar.labelled:
             word, label = self._one([(w, k) for k, words in self.grammar.labelled[name].items() for w in words])
             labels.update({label} - {""})
             return self._fill(word, sides, labels, {})
         return self._fill(self._one(self.grammar.words[name]), sides, labels, {})
 
+    def _two_numbers(self, stem: str) -> dict[str, str]:
+        """Give the smaller and the larger number of a range, by slot, as they are written."""
+        bounds = self.grammar.ranges[stem]
+        places = bounds.decimals * int(self.random.integers(2))
+        low = high = ""
+        while low == high:  # once rounded
+            smaller = bounds.least * (bounds.most / bounds.ratio / bounds.least) ** self.random.random()
+            larger = bounds.most * (smaller * bounds.ratio / bounds.most) ** self.random.random()
+            low, high = _written(smaller, places), _written(larger, places)
+        return {f"{{{stem}_lo}}": low, f"{{{stem}_hi}}": high}
+
     def _one(self, choices: Sequence[Any]) -> Any:
         return choices[int(self.random.integers(len(choices)))]
+
+
+def _written(number: float, places: int) -> str:
+    """Write a number as news does: large ones rounded, with commas."""
+    return f"{float(f'{number:.2g}'):,.0f}" if number >= 100 else f"{number:.{places}f}"
 
 
 def _finished(text: str) -> str:

@@ -15,7 +15,7 @@ from newslean.errors import DataError
 from newslean.schema import Schema
 
 SLOT = re.compile(r"\{(?:(\w+)\.)?(\w+)\}")
-_KEYS = {"stance", "topics", "text", "alone", "before"}
+_KEYS = {"stance", "topics", "text", "alone", "before", "weight"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Pattern:
         Labels of the multi-label dimension that the texts bring with them.
     clause : bool
         Whether the texts may stand inside a frame.
+    weight : int
+        How many texts each of its texts counts as when one is drawn.
     """
 
     value: str
@@ -37,6 +39,27 @@ class Pattern:
     texts: tuple[str, ...]
     before: tuple[str, ...]
     clause: bool
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Two numbers drawn together, for the slots NAME_hi and NAME_lo.
+
+    Attributes
+    ----------
+    least, most : float
+        What the smaller one is at least, and the larger one at most.
+    ratio : float
+        Least ratio of the larger to the smaller.
+    decimals : int
+        Decimal places of half of the draws; the others have none.
+    """
+
+    least: float
+    most: float
+    ratio: float
+    decimals: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +72,7 @@ class Grammar:
     sides: dict[str, dict[str, list[str]]]
     words: dict[str, list[str]]
     labelled: dict[str, dict[str, list[str]]]
+    ranges: dict[str, Range]
     frames: tuple[str, ...]
     joints: tuple[tuple[str, int], ...]
     patterns: tuple[Pattern, ...]
@@ -78,6 +102,7 @@ def read_grammar(folder: str | Path, schema: Schema) -> Grammar:
                 slot: {label: _strings(words) for label, words in kinds.items()}
                 for slot, kinds in common["labelled"].items()
             },
+            ranges={slot: _range(slot, **bounds) for slot, bounds in common.get("ranges", {}).items()},
             frames=tuple(text for block in common["frame"] for text in _strings(block["text"])),
             joints=tuple((text, block["decides"]) for block in common["joint"] for text in _strings(block["text"])),
             patterns=tuple(
@@ -93,6 +118,12 @@ def read_grammar(folder: str | Path, schema: Schema) -> Grammar:
     return grammar
 
 
+def range_of(slot: str) -> str:
+    """Name the range that a slot takes a number from; "" for other slots."""
+    stem, _, end = slot.rpartition("_")
+    return stem if end in ("hi", "lo") else ""
+
+
 def _load(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -106,6 +137,15 @@ def _strings(value: Any) -> list[str]:
     return value
 
 
+def _range(slot: str, **bounds: Any) -> Range:
+    found = Range(**bounds)
+    if not (0 < found.least < found.most and 1 < found.ratio < found.most / found.least and 0 <= found.decimals <= 3):
+        raise TypeError(
+            f"expected 0 < least, 1 < ratio < most / least and 0 to 3 decimals; found ranges.{slot} {bounds}"
+        )
+    return found
+
+
 def _pattern(block: Mapping[str, Any], where: str) -> Pattern:
     if extra := set(block) - _KEYS:
         raise DataError(f"{where}: expected {', '.join(sorted(_KEYS))}; found {', '.join(sorted(extra))}.")
@@ -116,8 +156,11 @@ def _pattern(block: Mapping[str, Any], where: str) -> Pattern:
         raise DataError(f"{where}: {error}.") from None
     if not isinstance(block.get("stance"), str):
         raise DataError(f"{where}: expected stance, a string; found {block.get('stance')!r}.")
+    weight = block.get("weight", 1)
+    if type(weight) is not int or not 1 <= weight <= 100:
+        raise DataError(f"{where}: expected weight, a whole number from 1 to 100; found {weight!r}.")
     alone = bool(block.get("alone")) or bool(before)
-    return Pattern(block["stance"], tuple(labels), tuple(texts), tuple(before), not alone)
+    return Pattern(block["stance"], tuple(labels), tuple(texts), tuple(before), not alone, weight)
 
 
 def _check(grammar: Grammar, schema: Schema, folder: Path) -> None:
@@ -175,7 +218,7 @@ def _unknown(grammar: Grammar, text: str) -> list[str]:
         elif side:
             known = name in grammar.sides.get(side, {})
         else:
-            known = name in grammar.labelled or name in grammar.words
+            known = name in grammar.labelled or name in grammar.words or range_of(name) in grammar.ranges
         if not known:
             found.append(match[0])
     return found

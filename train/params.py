@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from newslean.context import CONTEXTS, is_context
 from newslean.errors import DataError
 from newslean.files import write_file
-from newslean.manifest import CONTEXTS, is_context
 
 PARAMS = Path(__file__).parent / "params"
 

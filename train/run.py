@@ -23,7 +23,16 @@ from train.params import BaselineParams, FinetuneParams
 
 CODE = {
     "baseline": ("baseline.py", "folds.py", "../newslean/baseline.py"),
-    "transformer": ("network.py", "finetune.py", "batches.py", "folds.py", "grammar.py", "draw.py", "warm.py"),
+    "transformer": (
+        "network.py",
+        "finetune.py",
+        "batches.py",
+        "folds.py",
+        "grammar.py",
+        "draw.py",
+        "warm.py",
+        "../newslean/context.py",
+    ),
     "calibration": (
         "calibrate.py",
         "export.py",

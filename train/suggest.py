@@ -14,10 +14,11 @@ import numpy as np
 
 from newslean.baseline import Baseline
 from newslean.calibration import decide, probabilities
+from newslean.context import context_of
 from newslean.errors import DataError
 from newslean.mixed import Mixed, mix_logits
 from newslean.output import DIGITS
-from newslean.tagger import Logits, Tagger, context_of
+from newslean.tagger import Logits, Tagger
 from train.candidates import Candidate
 from train.choose import SHIPPED, Floats, Strategy, pick, rarity, reasons_for, term_rows, uncertainty, utilities
 from train.pool import Best, Sample

@@ -11,8 +11,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from newslean.context import context_of
 from newslean.schema import Schema
-from newslean.tagger import context_of
 from train.draw import generate
 from train.finetune import finetune
 from train.grammar import Grammar
@@ -52,7 +52,7 @@ def warm_up(
         The parameters with the warm network as their base, and rows to add to the ones to train on. With nothing to
         learn first, the parameters as they are; without a grammar, no rows.
     """
-    mixed = _drawn(grammar, schema, params, params.mixed_sentences, seed=seed + 1)
+    mixed = _drawn(grammar, schema, params, params.mixed_sentences, seed=seed + params.warm_networks)
     if not authored and not (grammar and params.warm_sentences):
         return params, mixed
     place.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,8 @@ name = ["Borva"]
 mine = ["a mine near {own.name}"]
 [words]
 who = ["the clerk"]
+[ranges]
+load = {least = 3, most = 4000, ratio = 1.2, decimals = 1}
 [labelled.thing]
 "" = ["trade"]
 metals = ["zinc"]
@@ -111,6 +113,14 @@ def test_a_seed_gives_the_same_sentences(grammar: Grammar, schema: Schema):
         (WORDS, PATTERNS.replace('["It trails {2.name}."]', '"It trails."'), "expected a list of strings"),
         (WORDS.replace("[[joint]]", "[[joined]]"), PATTERNS, "KeyError('joint') is amiss"),
         (WORDS, PATTERNS.replace("before", "ahead"), "found ahead"),
+        (WORDS, PATTERNS.replace("{thing}", "{load_low}"), "slot '{load_low}'"),
+        (WORDS.replace("ratio = 1.2", "ratio = 1.0"), PATTERNS, "found ranges.load"),
+        (WORDS.replace("most = 4000", "most = 3"), PATTERNS, "found ranges.load"),
+        (WORDS.replace("least = 3", "least = 0"), PATTERNS, "found ranges.load"),
+        (WORDS.replace("decimals = 1", "decimals = 4"), PATTERNS, "found ranges.load"),
+        (WORDS.replace("ratio = 1.2, ", ""), PATTERNS, "ratio"),
+        (WORDS, PATTERNS.replace('"flat"', '"flat"\nweight = 0'), "expected weight"),
+        (WORDS, PATTERNS.replace('"flat"', '"flat"\nweight = true'), "expected weight"),
         (WORDS, "", "0 patterns"),
         (WORDS, "text = [", "expected a TOML file"),
         (WORDS, '[[pattern]]\nstance = "flat"', "expected a list of strings"),
@@ -120,6 +130,34 @@ def test_a_seed_gives_the_same_sentences(grammar: Grammar, schema: Schema):
 def test_a_faulty_grammar_is_refused(words: str, patterns: str, message: str, tmp_path: Path, schema: Schema):
     with pytest.raises(DataError, match=re.escape(message)):
         grammar_of(tmp_path / "grammar", schema, words, patterns)
+
+
+NUMBERS = """
+[[pattern]]
+stance = "first"
+alone = true
+text = ["{2.name}: {load_lo}. {1.name}: {load_hi}, not {load_lo}."]
+"""
+
+
+def test_two_numbers_are_drawn_together(tmp_path: Path, schema: Schema):
+    grammar = grammar_of(tmp_path / "grammar", schema, patterns=PATTERNS + NUMBERS)
+    found = [re.findall(r"[\d,.]*\d", e.text) for e in generate(grammar, schema, 2000, seed=0) if "not" in e.text]
+    pairs = [tuple(float(number.replace(",", "")) for number in numbers) for numbers in found]
+    assert len({*pairs}) > 300
+    assert all(3 <= low < high <= 4000 and again == low for low, high, again in pairs)
+    assert min(high / low for low, high, _ in pairs) >= 1.1  # 1.2, but for rounding
+    assert {0, 1} == {len(number.partition(".")[2]) for numbers in found for number in numbers}
+    lows, highs = ([pair[k] for pair in pairs] for k in (0, 1))
+    assert max(lows) > 10 * min(highs), "no number is always the larger or always the smaller"
+
+
+def test_a_text_counts_as_its_pattern_says(tmp_path: Path, schema: Schema):
+    """Of texts that numbers make different, one counts four times as much as the other."""
+    heavy = NUMBERS.replace("{2.name}:", "Load of {2.name}:").replace("alone", "weight = 4\nalone")
+    grammar = grammar_of(tmp_path / "grammar", schema, patterns=PATTERNS + NUMBERS + heavy)
+    found = Counter(e.text.startswith("Load of") for e in generate(grammar, schema, 2000, seed=0) if "not" in e.text)
+    assert 3 < found[True] / found[False] < 5
 
 
 def test_the_projects_own_grammar():
@@ -147,10 +185,11 @@ def test_the_base_is_warmed_up_once(grammar: Grammar, schema: Schema, params, tm
     assert any(not torch.equal(values, after[name]) for name, values in before.items())
     assert (Path(warm.base) / HEADS).is_file()
     two = replace(wanted, warm_networks=2)
-    mean, same = warm_up(two, grammar, schema, seed=0, place=tmp_path, say=said.append)
-    other, _ = warm_up(wanted, grammar, schema, seed=1, place=tmp_path, say=said.append)
-    assert (same, len(said)) == (mixed, 2)  # the second of two is what another seed gives, and the first was there
-    assert warm_up(two, grammar, schema, seed=0, place=tmp_path, say=said.append) == (mean, mixed)
+    mean, others = warm_up(two, grammar, schema, seed=0, place=tmp_path, say=said.append)
+    other, found = warm_up(wanted, grammar, schema, seed=1, place=tmp_path, say=said.append)
+    assert len(said) == 2  # the second of two is what another seed gives, and the first was there
+    assert found == others != mixed  # what is mixed in is drawn by a seed that no warm network has
+    assert warm_up(two, grammar, schema, seed=0, place=tmp_path, say=said.append) == (mean, others)
     for name in ("model.safetensors", HEADS):
         first, second, both = (load_file(Path(p.base, name)) for p in (warm, other, mean))
         assert any(not torch.equal(values, second[key]) for key, values in first.items())

@@ -96,7 +96,8 @@ def add_predictions(tasks: Sequence[Task], model: Path, schema: Schema) -> list[
         If the model cannot be loaded, has no dimension of the label set, or is of another unit.
     """
     from newslean.calibration import decide
-    from newslean.tagger import Tagger, context_of
+    from newslean.context import context_of
+    from newslean.tagger import Tagger
 
     tagger = Tagger.load(model)
     name = f"{tagger.manifest.name} {tagger.manifest.version}"
