@@ -14,6 +14,7 @@ from newslean.calibration import Calibration, log_probabilities, probabilities
 from newslean.schema import Dimension, Labels, Schema
 from newslean.tagger import Logits
 from train.labels import AUTHORED_SOURCE, Example
+from train.metrics import indicator
 
 TEMPERATURES = (0.05, 20.0)
 THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.01), 2)
@@ -63,7 +64,7 @@ def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example],
         if not rows:
             mix[d.name] = 1.0
             continue
-        gold, scores = one_hot(d, [examples[n].labels[d.name] for n in rows]), []
+        gold, scores = indicator(d, [examples[n].labels[d.name] for n in rows]), []
         for share in MIXES:
             both = share * finetuned[d.name][rows] + (1 - share) * baseline[d.name][rows]
             scores.append(_macro_f1(gold, hard_labels(d, both)))
@@ -98,7 +99,7 @@ def calibrate(
     beta: dict[str, tuple[float, ...]] = {}
     for d in schema.dimensions:
         rows = [n for n, labels in enumerate(gold) if d.name in labels]
-        truth = one_hot(d, [gold[n][d.name] for n in rows])
+        truth = indicator(d, [gold[n][d.name] for n in rows])
         scores = logits[d.name][rows].astype(np.float64)
         fitting = natural[d.name][rows] if natural is not None and natural[d.name][rows].any() else slice(None)
         if d.multi or d.neutral is None:
@@ -115,14 +116,8 @@ def calibrate(
     return Calibration(temperature, thresholds, beta=beta)
 
 
-def one_hot(d: Dimension, values: Sequence[str | list[str]]) -> NDArray[np.bool_]:
-    """Turn labels of one dimension into an array of shape (sentences, labels)."""
-    rows = [[label == value if isinstance(value, str) else label in value for label in d.labels] for value in values]
-    return np.array(rows, dtype=bool).reshape(len(values), len(d.labels))
-
-
 def hard_labels(d: Dimension, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Take labels at a probability of 0.5 (``multi``) or by the largest score, as an array like `one_hot`'s."""
+    """Take labels at a probability of 0.5 (``multi``) or by the largest score, shape (sentences, labels)."""
     return logits > 0 if d.multi else np.eye(len(d.labels), dtype=bool)[logits.argmax(1)]
 
 
@@ -133,7 +128,7 @@ def mean_macro_f1(logits: Logits, examples: Sequence[Example], schema: Schema) -
         rows = [n for n, e in enumerate(examples) if d.name in e.labels]
         if not rows:
             continue
-        gold = one_hot(d, [examples[n].labels[d.name] for n in rows])
+        gold = indicator(d, [examples[n].labels[d.name] for n in rows])
         guess = hard_labels(d, logits[d.name][rows])
         scores.append(_macro_f1(gold, guess))
     return float(np.mean(scores)) if scores else 0.0

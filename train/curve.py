@@ -16,7 +16,7 @@ from newslean.files import write_file
 from newslean.schema import Schema
 from train import metrics
 from train.baseline import fit_baseline
-from train.calibrate import hard_labels, one_hot
+from train.calibrate import hard_labels
 from train.curve_fit import Curve, fit_curve
 from train.curve_points import experiment_points, fold_points
 from train.curve_report import draw_plot, render_curve, render_short
@@ -151,9 +151,9 @@ def _measured(
         rows = [n for n, e in enumerate(test) if d.name in e.labels]
         if not rows or not any(d.name in e.labels for e in part):
             continue
-        gold = one_hot(d, [test[n].labels[d.name] for n in rows])
+        gold = metrics.indicator(d, [test[n].labels[d.name] for n in rows])
         counts = metrics.count(gold, hard_labels(d, logits[d.name][rows]), [""] * len(rows))
-        learnt = one_hot(d, [e.labels[d.name] for e in part if d.name in e.labels])
+        learnt = metrics.indicator(d, [e.labels[d.name] for e in part if d.name in e.labels])
         support = learnt.sum(axis=0)
         result[d.name] = {
             "rows": len(learnt),

@@ -15,7 +15,6 @@ from scipy.optimize import OptimizeWarning, curve_fit
 
 from newslean.schema import Schema
 from train import metrics
-from train.calibrate import one_hot
 from train.labels import Example
 
 REPLICATES = 100
@@ -33,7 +32,7 @@ def fit_curve(points: Sequence[Curve], examples: Sequence[Example], schema: Sche
     for d in schema.dimensions:
         there = [e.labels[d.name] for e in examples if d.name in e.labels]
         known = [point for point in points if d.name in point["dimensions"]]
-        support = one_hot(d, there).sum(axis=0).tolist()
+        support = metrics.indicator(d, there).sum(axis=0).tolist()
 
         measured = [point["dimensions"][d.name] for point in known]
         owners = [point["seed"] for point in known]

@@ -11,7 +11,7 @@ from typing import Any
 from newslean.schema import Schema
 from train import metrics
 from train.arrays import read_arrays
-from train.calibrate import hard_labels, one_hot
+from train.calibrate import hard_labels
 from train.experiment_rows import experiment_rows, measured_hash, training_hash
 from train.folds import thin
 from train.labels import Example, LabelFiles
@@ -59,7 +59,7 @@ def _macro(logits: Mapping[str, Any], held_out: list[Example], schema: Schema) -
     found = {}
     for d in schema.dimensions:
         rows = [n for n, e in enumerate(held_out) if d.name in e.labels]
-        gold = one_hot(d, [held_out[n].labels[d.name] for n in rows])
+        gold = metrics.indicator(d, [held_out[n].labels[d.name] for n in rows])
         counts = metrics.count(gold, hard_labels(d, logits[d.name][rows]), [""] * len(rows))
         found[d.name] = float(counts.macro_f1()[0]) if rows else 0.0
     return found

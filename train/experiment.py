@@ -22,7 +22,7 @@ from newslean.tagger import Logits
 from train import metrics
 from train.arrays import read_arrays, write_arrays
 from train.baseline import fit_baseline
-from train.calibrate import hard_labels, one_hot
+from train.calibrate import hard_labels
 from train.experiment_rows import experiment_rows, measured_hash, training_hash
 from train.finetune import enough_epochs, finetune, predict_logits
 from train.folds import thin
@@ -198,7 +198,7 @@ def _others(place: Path, rows: str) -> list[Logits]:
 def _line(d: Dimension, found: list[Logits], other: list[Logits], held_out: list[Example], seed: int) -> str:
     rows = [n for n, e in enumerate(held_out) if d.name in e.labels]
     groups = [held_out[n].group for n in rows]
-    gold = one_hot(d, [held_out[n].labels[d.name] for n in rows])
+    gold = metrics.indicator(d, [held_out[n].labels[d.name] for n in rows])
     weights = metrics.resampling_weights(len({*groups}), seed=seed, replicates=REPLICATES)
 
     def scores(logits: list[Logits]) -> tuple[list[float], Any]:

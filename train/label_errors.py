@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from newslean.calibration import probabilities
 from newslean.errors import DataError
 from newslean.schema import Dimension, Schema
-from train.calibrate import calibrate, one_hot
+from train.calibrate import calibrate
 from train.labels import Example
+from train.metrics import indicator
 from train.params import BaselineParams
 
 Array = NDArray[Any]
@@ -52,7 +53,7 @@ def find_label_errors(
     found = {}
     for d in schema.dimensions:
         rows = [n for n, e in enumerate(examples) if d.name in e.labels]
-        gold = one_hot(d, [examples[n].labels[d.name] for n in rows])
+        gold = indicator(d, [examples[n].labels[d.name] for n in rows])
         errors = (_multi_errors if d.multi else _single_errors)(d, gold, scores[d.name][rows].astype(float), find)
         for error in errors:
             error["row"] = rows[error["row"]]

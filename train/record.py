@@ -19,8 +19,8 @@ from newslean.errors import ModelError
 from newslean.schema import Labels, Schema
 from newslean.tagger import Logits
 from train.arrays import read_arrays, write_arrays
-from train.calibrate import one_hot
 from train.labels import Example
+from train.metrics import indicator
 
 RECORD = "out_of_fold.npz"
 """Name of the file in a model folder."""
@@ -110,7 +110,7 @@ def make_record(
     earlier : Record, optional
         Of the model that was updated: what it has seen, this one has.
     """
-    tables = {d.name: one_hot(d, [a[d.name] for a in answers]) for d in schema.dimensions}
+    tables = {d.name: indicator(d, [a[d.name] for a in answers]) for d in schema.dimensions}
     before = ([], []) if earlier is None else (earlier.seen.tolist(), earlier.groups.tolist())
     return Record(
         rows=_array(row_hash(e) for e in examples),

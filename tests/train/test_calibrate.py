@@ -7,8 +7,9 @@ from newslean.calibration import Calibration, decide, probabilities
 from newslean.schema import Labels, Schema, schema_from_dict
 from newslean.tagger import Logits
 from train.assess import cross_calibrated
-from train.calibrate import MIN_NATURAL, _threshold, calibrate, choose_mix, mean_macro_f1, natural_rows, one_hot
+from train.calibrate import MIN_NATURAL, _threshold, calibrate, choose_mix, mean_macro_f1, natural_rows
 from train.labels import Example
+from train.metrics import indicator
 
 N = 4000
 
@@ -45,7 +46,7 @@ def test_beta_gives_the_neutral_label_what_it_lacks(schema: Schema, shift: float
     if not smoothed:
         assert found.beta["mood"][2] == pytest.approx(shift, abs=0.3)
         assert found.temperature["mood"] == pytest.approx(3, rel=0.1)
-    scores, truth = probabilities(logits, schema, found)["mood"], one_hot(schema["mood"], [g["mood"] for g in gold])
+    scores, truth = probabilities(logits, schema, found)["mood"], indicator(schema["mood"], [g["mood"] for g in gold])
     assert scores.mean(0) == pytest.approx(truth.mean(0), abs=0.01)
     for sure in (0.5, 0.8):
         claims = scores[:, :3][scores[:, :3] >= sure]
@@ -92,7 +93,7 @@ def test_the_share_of_the_neutral_label_is_that_of_the_natural_rows(schema: Sche
     natural = {name: np.arange(2 * N) < N for name in schema.names}
     found = calibrate(both, [*gold, *more], schema, natural=natural)
     chosen = probabilities(logits, schema, found)["mood"].mean(0)
-    truth = one_hot(schema["mood"], [g["mood"] for g in gold]).mean(0)
+    truth = indicator(schema["mood"], [g["mood"] for g in gold]).mean(0)
     assert chosen[3] == pytest.approx(truth[3], abs=0.005)
     assert probabilities(logits, schema, calibrate(both, [*gold, *more], schema))["mood"].mean(0)[3] < truth[3] - 0.05
 
@@ -188,10 +189,10 @@ def test_where_no_natural_row_has_a_dimension_all_count(schema: Schema):
     assert calibrate(logits, gold, schema, natural=natural) == calibrate(logits, gold, schema)
 
 
-def test_one_hot(schema: Schema):
-    assert one_hot(schema["topic"], [["weather"], []]).tolist() == [[False, True], [False, False]]
-    assert one_hot(schema["mood"], ["fall"]).tolist() == [[False, True, False, False]]
-    assert one_hot(schema["mood"], []).shape == (0, 4)
+def test_indicator(schema: Schema):
+    assert indicator(schema["topic"], [["weather"], []]).tolist() == [[False, True], [False, False]]
+    assert indicator(schema["mood"], ["fall"]).tolist() == [[False, True, False, False]]
+    assert indicator(schema["mood"], []).shape == (0, 4)
 
 
 def test_mean_macro_f1(schema: Schema):
