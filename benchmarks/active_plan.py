@@ -24,11 +24,11 @@ from newslean.baseline import WORD
 from newslean.calibration import Calibration, probabilities
 from newslean.schema import Schema
 from newslean.tagger import Logits
-from train.calibrate import hard_labels, one_hot
+from train.calibrate import hard_labels
 from train.choose import SHIPPED, Strategy, pick, reasons_for, term_rows, utilities
 from train.folds import assign_folds
 from train.labels import Example
-from train.metrics import count
+from train.metrics import count, indicator
 
 STRATEGIES: dict[str, Strategy | None] = {
     "random": None,
@@ -156,7 +156,7 @@ def _fit(world: World, labelled: list[int], view: int) -> tuple[Logits, Logits]:
     train = pool[labelled]
     logits: tuple[Logits, Logits] = ({}, {})
     for d in world.schema.dimensions:
-        gold = one_hot(d, [world.pool[n].labels[d.name] for n in labelled])
+        gold = indicator(d, [world.pool[n].labels[d.name] for n in labelled])
         for found, features in zip(logits, (pool, test), strict=True):
             found[d.name] = np.full((features.shape[0], len(d.labels)), -10.0, np.float32)
         for k, target in enumerate(gold.T if d.multi else [gold.argmax(1)]):
@@ -185,6 +185,6 @@ def _score(world: World, answers: list[Logits]) -> float:
     for d in world.schema.dimensions:
         found = np.mean([part[d.name] for part in answers], axis=0)
         guess = hard_labels(d, found - 0.5 if d.multi else found)
-        gold = one_hot(d, [e.labels[d.name] for e in world.test])
+        gold = indicator(d, [e.labels[d.name] for e in world.test])
         scores.append(float(count(gold, guess, ["all"] * len(gold)).macro_f1()[0]))
     return float(np.mean(scores))

@@ -60,9 +60,11 @@ def fit_newslean(task: Task) -> Predict:
     task.start()
     asked = FinetuneParams(**task.settings["params"])
     first, others = part_authored(task.training, asked)
-    params, mixed = warm_up(
-        asked, grammar, task.schema, first, seed=task.seed, place=task.folder, say=partial(print, file=sys.stderr)
-    )
+    place = Path(task.settings["warm"] or task.folder)
+    say = partial(print, file=sys.stderr)
+    params, mixed = warm_up(asked, grammar, task.schema, first, seed=task.seed, place=place, say=say)
+    if task.settings["warm"]:
+        task.start()
     params = enough_epochs(params, len(others) + len(mixed))
     fit = finetune([*others, *mixed], [], task.schema, params, seed=task.seed, folder=task.folder / "checkpoints")
     export_onnx(fit.network, task.folder / "float.onnx")

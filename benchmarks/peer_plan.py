@@ -42,8 +42,8 @@ WAYS = {
         "train.export, train.warm",
         ("torch", "transformers", "onnxruntime", "scikit-learn"),
         "both models in equal shares, settings in train/params, authored rows and {warm_sentences:,} sentences "
-        "of the grammar first, by {warm_networks} networks, and {mixed_sentences:,} more among the others; answers by "
-        "the int8 graph",
+        "of the grammar first, by {warm_networks} networks{warm_time}, and {mixed_sentences:,} more among the others; "
+        "answers by the int8 graph",
     ),
     "baseline": Way(
         "newslean's TF-IDF baseline", "train.baseline", ("scikit-learn",), "train/params/baseline.toml, all cores"
@@ -152,8 +152,14 @@ def part_examples(
     return [([e for e, k in pairs if k != n], [e for e, k in pairs if k == n]) for n in range(max(fold_of) + 1)]
 
 
-def settings_of(grammar: Any, *, epochs: int, steps: int) -> dict[str, dict[str, Any]]:
-    """Give the settings of all ways; those of newslean with hashes of the code and grammar behind them."""
+def settings_of(grammar: Any, *, epochs: int, steps: int, warm: Path | None) -> dict[str, dict[str, Any]]:
+    """Give the settings of all ways; those of newslean with hashes of the code and grammar behind them.
+
+    Parameters
+    ----------
+    warm : path or None
+        Folder where a training run has left its warm networks, or may leave them.
+    """
     from train.params import BaselineParams, FinetuneParams, read_params
     from train.run import code_hashes, digest
 
@@ -166,6 +172,8 @@ def settings_of(grammar: Any, *, epochs: int, steps: int) -> dict[str, dict[str,
             "mix": 0.5,
             "warm_sentences": finetuned.warm_sentences if grammar else 0,
             "warm_networks": finetuned.warm_networks,
+            "warm": str(warm.resolve()) if warm else "",
+            "warm_time": " (kept; their time is not in the table)" if warm else "",
             "mixed_sentences": finetuned.mixed_sentences if grammar else 0,
             "grammar": digest(grammar and asdict(grammar)),
             "code": digest([code_hashes(kind) for kind in ("transformer", "baseline", "calibration")]),

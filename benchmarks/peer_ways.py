@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from newslean.schema import Dimension, Schema
 from newslean.tagger import Logits
-from train.calibrate import one_hot
 from train.labels import Example
+from train.metrics import indicator
 
 BATCH = 32
 """Sentences that the peers are asked for at once."""
@@ -58,7 +58,7 @@ class Task:
     def rows(self, d: Dimension) -> tuple[list[int], list[str], NDArray[np.int64]]:
         """Give the training rows that have a dimension: numbers, texts, and targets as scikit-learn takes them."""
         chosen = [n for n, e in enumerate(self.training) if d.name in e.labels]
-        flags = one_hot(d, [self.training[n].labels[d.name] for n in chosen])
+        flags = indicator(d, [self.training[n].labels[d.name] for n in chosen])
         return chosen, [self.training[n].text for n in chosen], flags.astype(int) if d.multi else flags.argmax(1)
 
 

@@ -52,7 +52,7 @@ def benchmark(names: Sequence[str], data: dict[str, Any], options: dict[str, Any
         parts=part_examples(files.examples, on_split=options["on_split"], folds=options["folds"], seed=seed),
         shares=shares,
         seeds=[*range(seed, seed + options["seeds"])],
-        settings=settings_of(grammar, epochs=options["epochs"], steps=options["setfit_steps"]),
+        settings=settings_of(grammar, epochs=options["epochs"], steps=options["setfit_steps"], warm=options["warm"]),
         work=options["work"],
         folder=folder,
     )
@@ -118,11 +118,10 @@ def score(d: Dimension, examples: Sequence[Any], found: list[list[list[int]]]) -
     import numpy as np
 
     from train import metrics
-    from train.calibrate import one_hot
     from train.experiment import REPLICATES
 
     rows = [n for n, e in enumerate(examples) if d.name in e.labels]
-    gold, groups = one_hot(d, [examples[n].labels[d.name] for n in rows]), [examples[n].group for n in rows]
+    gold, groups = metrics.indicator(d, [examples[n].labels[d.name] for n in rows]), [examples[n].group for n in rows]
     counts = [metrics.count(gold, np.array(seed, dtype=bool)[rows], groups) for seed in found]
     seeds = [float(c.weighted(np.ones(len(c.total))).macro_f1()) for c in counts]
     weights = metrics.resampling_weights(len({*groups}), seed=0, replicates=REPLICATES)
@@ -177,6 +176,11 @@ def _cell(found: dict[str, Any]) -> str:
 @click.option("--peer", multiple=True, type=click.Choice([*WAYS]), help="Only this one; may be given again.")
 @click.option("--epochs", default=3, show_default=True, type=click.IntRange(1), help="Of transformers' Trainer.")
 @click.option("--setfit-steps", default=1000, show_default=True, type=click.IntRange(1), help="Of 16 pairs each.")
+@click.option(
+    "--warm",
+    type=click.Path(path_type=Path),
+    help="Where the warm networks of a training run lie (its --work); their time is then left out.",
+)
 @click.option("--work", default=ROOT / "work" / "peers", type=click.Path(path_type=Path), help="Where fits are kept.")
 @click.option("--out", default=ROOT / "benchmarks" / "results", type=click.Path(path_type=Path), help="Results folder.")
 def main(*, peer: tuple[str, ...], out: Path, labels: Any, schema: Any, texts: Any, seed: int, **options: Any) -> None:
