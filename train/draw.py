@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from newslean.schema import Schema
-from train.grammar import SLOT, Grammar, Pattern, range_of
+from train.grammar import SLOT, Grammar, Pattern, range_of, written
 from train.labels import Example
 
 GENERATED_SOURCE = "generated"
@@ -131,16 +131,11 @@ class _Writer:
         while low == high:  # once rounded
             smaller = bounds.least * (bounds.most / bounds.ratio / bounds.least) ** self.random.random()
             larger = bounds.most * (smaller * bounds.ratio / bounds.most) ** self.random.random()
-            low, high = _written(smaller, places), _written(larger, places)
+            low, high = written(smaller, places), written(larger, places)
         return {f"{{{stem}_lo}}": low, f"{{{stem}_hi}}": high}
 
     def _one(self, choices: Sequence[Any]) -> Any:
         return choices[int(self.random.integers(len(choices)))]
-
-
-def _written(number: float, places: int) -> str:
-    """Write a number as news does: large ones rounded, with commas."""
-    return f"{float(f'{number:.2g}'):,.0f}" if number >= 100 else f"{number:.{places}f}"
 
 
 def _finished(text: str) -> str:

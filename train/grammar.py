@@ -124,6 +124,11 @@ def range_of(slot: str) -> str:
     return stem if end in ("hi", "lo") else ""
 
 
+def written(number: float, places: int) -> str:
+    """Write a number as news does: large ones rounded, with commas."""
+    return f"{float(f'{number:.2g}'):,.0f}" if number >= 100 else f"{number:.{places}f}"
+
+
 def _load(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -139,9 +144,17 @@ def _strings(value: Any) -> list[str]:
 
 def _range(slot: str, **bounds: Any) -> Range:
     found = Range(**bounds)
-    if not (0 < found.least < found.most and 1 < found.ratio < found.most / found.least and 0 <= found.decimals <= 3):
+    numbers = {*map(type, bounds.values())} <= {int, float} and type(found.decimals) is int
+    if not (
+        numbers
+        and 0 < found.least < found.most < 1e12
+        and 1 < found.ratio < found.most / found.least
+        and 0 <= found.decimals <= 3
+        and written(found.least, 0) != written(found.most, 0)
+    ):
         raise TypeError(
-            f"expected 0 < least, 1 < ratio < most / least and 0 to 3 decimals; found ranges.{slot} {bounds}"
+            "expected 0 < least < most, a ratio above 1 that fits between, and 0 to 3 decimals; "
+            f"found ranges.{slot} {bounds}"
         )
     return found
 
