@@ -35,6 +35,9 @@ VIEWS = ("word", "char_wb")
 WORD = r"(?u)\b[\w.]*\w\b"
 """A word: keeps "U.S.", "o1" and single characters, which scikit-learn's own pattern drops."""
 
+LONGEST_WORD = 32
+"""Characters of a word whose n-grams are kept for when it comes again."""
+
 BASELINE_FILES = ("weights.safetensors", "vocabulary.json")
 
 
@@ -73,7 +76,7 @@ class View:
         if self.name == "word":
             keys = [key_of(term) for term in cut(self.name, text, self.ngram_range)]
         else:
-            keys = [key for word in _plain(text.lower()).split() for key in _keys_in_word(word, low, high)]
+            keys = [*_keys_in_words(_plain(text.lower()), low, high)]
         counts = Counter(column for key in keys if (column := columns_of(key)) is not None)
         columns = np.fromiter(counts, np.intp, len(counts))
         values = np.fromiter(counts.values(), np.float32, len(counts))
@@ -124,9 +127,18 @@ def _cut_word(word: str, low: int, high: int) -> Iterator[str]:
             break
 
 
-@lru_cache(maxsize=2**13)  # few words make up most of a text
 def _keys_in_word(word: str, low: int, high: int) -> tuple[int, ...]:
     return tuple(key_of(term) for term in _cut_word(word, low, high))
+
+
+_keys_in_short_word = lru_cache(maxsize=2**13)(_keys_in_word)
+"""Few words make up most of a text."""
+
+
+def _keys_in_words(text: str, low: int, high: int) -> Iterator[int]:
+    for word in text.split():
+        # What is longer is no word, and a megabyte of it must not be kept.
+        yield from (_keys_in_short_word if len(word) <= LONGEST_WORD else _keys_in_word)(word, low, high)
 
 
 class Baseline:

@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -12,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
-from newslean.baseline import VIEWS, WORD, Baseline, cut, key_of
+from newslean.baseline import LONGEST_WORD, VIEWS, WORD, Baseline, _keys_in_short_word, cut, key_of
 from newslean.errors import ModelError
 from newslean.files import sha256
 from newslean.manifest import read_manifest
@@ -103,6 +104,31 @@ def test_a_folder_of_format_4_holds_terms(examples, baseline_folder: Path):
     (baseline_folder / "manifest.json").write_text(json.dumps({**manifest, "format": 4}), encoding="utf-8")
     for name, values in Tagger.load(baseline_folder).model.logits(TEXTS, [""] * len(TEXTS)).items():
         np.testing.assert_array_equal(values, expected[name])
+
+
+def test_words_of_any_length_are_weighed_as_they_are_cut(trained: SimpleNamespace):
+    """Short words are remembered, long ones are not: a column counts what `cut` gives either way, however often."""
+    view = next(
+        v for v in Baseline.load(trained.baseline, read_manifest(trained.baseline)).views if v.name == "char_wb"
+    )
+    for text in ("copper", "copper copper x", "copper" * 50, f"copper {'copper' * 50}"):
+        for _ in range(2):
+            counts = Counter(view.columns.get(key_of(term)) for term in cut("char_wb", text, view.ngram_range))
+            del counts[None]
+            columns, values = view.weigh(text)
+            assert {*columns.tolist()} == {*counts}
+            expected = np.array(
+                [(1 + np.log(counts[c]) if view.sublinear_tf else counts[c]) * view.idf[c] for c in columns]
+            )
+            np.testing.assert_allclose(values, expected / np.linalg.norm(expected), rtol=1e-5)
+
+
+def test_long_words_are_not_kept(trained: SimpleNamespace):
+    """Millions of articles hold blobs of a megabyte."""
+    model = Baseline.load(trained.baseline, read_manifest(trained.baseline))
+    before = _keys_in_short_word.cache_info().currsize
+    model.logits([f"{n}{'x' * LONGEST_WORD}" for n in range(5)], [""] * 5)
+    assert _keys_in_short_word.cache_info().currsize == before
 
 
 def test_keys_tell_n_grams_apart():
