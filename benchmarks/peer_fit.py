@@ -45,7 +45,8 @@ def read_task(name: str, path: Path, *, seed: int, folder: Path) -> Task:
 
 def fit_newslean(task: Task) -> Predict:
     """Fit both models as the trainer does, warm start included, and answer by their mean, through the int8 graph."""
-    from newslean.finetuned import GRAPH, Finetuned, load_tokenizer, open_session
+    from newslean.encoding import load_tokenizer
+    from newslean.finetuned import GRAPH, Finetuned, open_session
     from newslean.mixed import Mixed
     from train import baseline
     from train.assess import contexts_of

@@ -21,7 +21,8 @@ import onnxruntime as ort
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from newslean.finetuned import Finetuned, encode, sentence_mask
+from newslean.encoding import encode, sentence_mask
+from newslean.finetuned import Finetuned
 from newslean.manifest import read_manifest
 
 ROWS = (128, 512)

@@ -5,7 +5,6 @@ the number and order of its outputs.
 """
 
 import os
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,15 +15,11 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from newslean.encoding import encode, load_tokenizer, sentence_mask
 from newslean.errors import ModelError
 from newslean.manifest import Manifest
 
 GRAPH, FLOAT_GRAPH = "model.onnx", "model.float.onnx"
-
-CHARACTERS_PER_TOKEN = 40
-"""Text beyond ``max_length`` times this cannot matter, and tokenizing megabytes of it costs seconds."""
-
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Finetuned:
@@ -135,26 +130,3 @@ def open_session(graph: str | Path) -> ort.InferenceSession:
     return ort.InferenceSession(
         str(graph), options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
     )
-
-
-def load_tokenizer(path: str | Path, *, max_length: int) -> Tokenizer:
-    """Load a fast tokenizer and set it to cut (sentence and context, the longer first) but not to pad."""
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length, strategy="longest_first")
-    return tokenizer
-
-
-def encode(tokenizer: Tokenizer, text: str, context: str, *, max_length: int) -> Encoding:
-    """Tokenize a sentence behind its context. Training and predicting share this."""
-    # Half a surrogate pair (from JSON, say) is no Unicode, and the tokenizer takes nothing else.
-    text, context = (_SURROGATE.sub("\ufffd", part[: max_length * CHARACTERS_PER_TOKEN]) for part in (text, context))
-    return tokenizer.encode(context, text) if context else tokenizer.encode(text)
-
-
-def sentence_mask(encoding: Encoding) -> list[int]:
-    """Mark the sentence's own tokens with 1, context and special ones with 0; all with 1 where there are none."""
-    ids = encoding.sequence_ids
-    last = max((i for i in ids if i is not None), default=None)
-    mask = [int(i is not None and i == last) for i in ids]
-    return mask if any(mask) else [1] * len(mask)

@@ -26,7 +26,8 @@ FORMAT = 5
 """2: ``mix``. 3: the schema's ``unit``. 4: ``beta``, and thresholds of ``single`` dimensions. 5: keys in place of a
 baseline's terms.
 
-A model is written with the lowest number that tells all of it, so that older readers know it too."""
+A model is written with the lowest number that tells all that its trainer may have put into it, so that older readers
+know it too."""
 KINDS = ("finetuned", "baseline")
 REQUIRED = {"finetuned": ("model.onnx", "tokenizer.json"), "baseline": ("weights.safetensors", "vocabulary.json")}
 """Files that a kind of model loads: a manifest that does not name them would let them through unchecked."""

@@ -12,7 +12,7 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 
 from newslean.context import context_of
-from newslean.finetuned import encode, sentence_mask
+from newslean.encoding import encode, sentence_mask
 from newslean.schema import Schema
 from train.labels import Example
 from train.network import MISSING

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from newslean.errors import DataError
 from newslean.schema import Schema
-from train.grammar import SLOT, Grammar, Pattern, range_of, written
+from train.grammar import SLOT, Grammar, Pattern, range_of
 from train.labels import Example
 
 GENERATED_SOURCE = "generated"
@@ -29,6 +30,11 @@ def generate(grammar: Grammar, schema: Schema, number: int, *, seed: int) -> lis
         How many; fewer come where the grammar says the same thing twice.
     seed : int
         The same seed gives the same sentences.
+
+    Raises
+    ------
+    DataError
+        If a range of numbers is too narrow for two that differ when rounded.
     """
     writer = _Writer(grammar, str(schema[grammar.single].neutral), np.random.default_rng(seed))
     found: dict[str, Example] = {}
@@ -127,15 +133,21 @@ class _Writer:
         """Give the smaller and the larger number of a range, by slot, as they are written."""
         bounds = self.grammar.ranges[stem]
         places = bounds.decimals * int(self.random.integers(2))
-        low = high = ""
-        while low == high:  # once rounded
+        for _ in range(1000):
             smaller = bounds.least * (bounds.most / bounds.ratio / bounds.least) ** self.random.random()
             larger = bounds.most * (smaller * bounds.ratio / bounds.most) ** self.random.random()
-            low, high = written(smaller, places), written(larger, places)
-        return {f"{{{stem}_lo}}": low, f"{{{stem}_hi}}": high}
+            low, high = _written(smaller, places), _written(larger, places)
+            if low != high:
+                return {f"{{{stem}_lo}}": low, f"{{{stem}_hi}}": high}
+        raise DataError(f"ranges.{stem}: expected numbers that differ when rounded; found none. Widen the range.")
 
     def _one(self, choices: Sequence[Any]) -> Any:
         return choices[int(self.random.integers(len(choices)))]
+
+
+def _written(number: float, places: int) -> str:
+    """Write a number as news does: large ones rounded, with commas."""
+    return f"{float(f'{number:.2g}'):,.0f}" if number >= 100 else f"{number:.{places}f}"
 
 
 def _finished(text: str) -> str:

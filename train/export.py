@@ -17,7 +17,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from newslean.calibration import Calibration, decide, probabilities
-from newslean.finetuned import Finetuned, load_tokenizer, open_session
+from newslean.encoding import load_tokenizer
+from newslean.finetuned import Finetuned, open_session
 from newslean.manifest import Manifest
 from newslean.schema import Schema
 from newslean.tagger import Logits

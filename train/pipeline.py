@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from newslean.encoding import encode
 from newslean.files import write_file
-from newslean.finetuned import FLOAT_GRAPH, encode
+from newslean.finetuned import FLOAT_GRAPH
 from newslean.tagger import Logits
 from train import export
 from train.alone import baseline_out_of_fold

@@ -22,7 +22,7 @@ from train.labels import AUTHORED_SOURCE, Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
 
 CODE = {
-    "baseline": ("baseline.py", "folds.py", "../newslean/baseline.py"),
+    "baseline": ("baseline.py", "folded.py", "folds.py", "../newslean/baseline.py"),
     "transformer": (
         "network.py",
         "finetune.py",
@@ -32,9 +32,11 @@ CODE = {
         "draw.py",
         "warm.py",
         "../newslean/context.py",
+        "../newslean/encoding.py",
     ),
     "calibration": (
         "calibrate.py",
+        "metrics.py",
         "export.py",
         "graph.py",
         "graph_cut.py",

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newslean.baseline import Baseline, cut, key_of
-from newslean.finetuned import Finetuned, encode
+from newslean.encoding import encode
+from newslean.finetuned import Finetuned
 from newslean.mixed import Mixed
 from newslean.tagger import Tagger
 

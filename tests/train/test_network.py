@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from newslean.encoding import sentence_mask
 from newslean.errors import ModelError
-from newslean.finetuned import sentence_mask
 from newslean.schema import Schema
 from train.batches import class_weights, target
 from train.labels import Example
