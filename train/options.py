@@ -161,7 +161,7 @@ def quiet_libraries() -> None:
     transformers.utils.logging.disable_progress_bar()
     datasets.disable_progress_bars()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    for name in ("torch.onnx", "onnxscript", "root"):
+    for name in ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnxscript", "root"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
