@@ -31,6 +31,9 @@ _schema = click.option("--schema", type=click.Path(path_type=Path), help="The la
 @click.option(
     "--split-on", multiple=True, metavar="TEXT", help="Accept two labels in one, parted by this; may be given again."
 )
+@click.option(
+    "--ignore-column", multiple=True, metavar="NAME", help="A column, question or control to leave out; likewise."
+)
 @click.option("--partial", is_flag=True, help="Leave a dimension open where its one label is missing.")
 @click.option(
     "--confirmed",
@@ -39,6 +42,7 @@ _schema = click.option("--schema", type=click.Path(path_type=Path), help="The la
 )
 @click.option("--doc", default="", help="Article of sentences that name none.  [default: each its own]")
 @click.option("--predictions/--no-predictions", default=True, show_default=True, help="Keep models' predictions.")
+@click.option("--all-faults", is_flag=True, help="Show all faults, repeats and changes, not only the first of them.")
 @_schema
 def import_command(files: Any, out: Path, append: bool, schema: Path | None, **options: Any) -> None:
     """Merge what coders did in their tools into a label file.
@@ -58,6 +62,7 @@ def import_command(files: Any, out: Path, append: bool, schema: Path | None, **o
     judge = Judge(
         label_set,
         rename=_pairs(options["rename"], "--rename"),
+        ignored=options["ignore_column"],
         split_on=options["split_on"],
         partial=options["partial"],
     )
@@ -69,8 +74,9 @@ def import_command(files: Any, out: Path, append: bool, schema: Path | None, **o
         confirmed=options["confirmed"],
         predictions=options["predictions"],
     )
-    done = import_labels(files, out, label_set, reading=reading, judge=judge, append=append)
-    click.echo(render_import(done, out))
+    every = options["all_faults"]
+    done = import_labels(files, out, label_set, reading=reading, judge=judge, append=append, all_faults=every)
+    click.echo(render_import(done, out, every=every))
 
 
 @click.command("export")

@@ -3,12 +3,12 @@
 Knows the schema; knows no tool and no file.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from newslean.errors import DataError
 from newslean.schema import Labels, Schema
 from train.exchange.raw import Answers
-from train.exchange.spelling import tags
+from train.exchange.spelling import Naming, tags, way_out
 from train.rows import nearest, shown
 
 SEPARATORS = ("|", ",", ";", "/", "+", "&", "#", "\n", "\t")
@@ -24,6 +24,8 @@ class Judge:
         The label set.
     rename : mapping
         Labels (``label`` or ``dimension:label``) or dimensions as found, to what they are called here.
+    ignored : collection of str
+        Columns, questions and controls that are left out.
     split_on : sequence of str
         Separators at which two labels in one may be split.
     partial : bool
@@ -32,7 +34,7 @@ class Judge:
     Raises
     ------
     DataError
-        If something is renamed to what the schema does not know.
+        If something is renamed to what the schema does not know, or a dimension is to be left out.
     """
 
     def __init__(
@@ -40,15 +42,22 @@ class Judge:
         schema: Schema,
         *,
         rename: Mapping[str, str] | None = None,
+        ignored: Collection[str] = (),
         split_on: Sequence[str] = (),
         partial: bool = False,
     ) -> None:
-        self.schema, self.rename, self.split_on, self.partial = schema, dict(rename or {}), split_on, partial
+        self.schema, self.split_on, self.partial = schema, split_on, partial
+        self.naming = Naming(schema, dict(rename or {}), ignored)
         known = [*schema.names, *(label for d in schema.dimensions for label in d.labels), *tags(schema)]
-        for old, new in self.rename.items():
+        for old, new in self.naming.rename.items():
             if new not in known:
                 raise DataError(
                     f"--rename {old}={new}: expected a known label behind the =; found {new!r}{nearest(new, known)}."
+                )
+        for name in ignored:
+            if self.naming.dimension(name):
+                raise DataError(
+                    f"--ignore-column {name}: expected a column of no dimension; found one of the label set."
                 )
 
     def labels(
@@ -88,12 +97,11 @@ class Judge:
 
     def _dimension(self, name: str, faults: list[str]) -> str | None:
         """Give the dimension's own name, "" for none, None for an unknown one."""
-        name = self.rename.get(name, name)
-        if not name or name in self.schema.names:
-            return name
-        faults.append(
-            f"expected {', '.join(self.schema.names)}; found dimension {name!r}{nearest(name, self.schema.names)}"
-        )
+        dimension = self.naming.dimension(name)
+        if not name or dimension:
+            return dimension or name
+        known = self.schema.names
+        faults.append(f"expected {', '.join(known)}; found dimension {name!r}{nearest(name, known)}{way_out(name)}")
         return None
 
     def _known(self, value: object, place: str, faults: list[str]) -> Iterator[tuple[str, str]]:
@@ -141,7 +149,8 @@ class Judge:
     def _find(self, value: str, place: str) -> tuple[str, str] | None:
         """Give the dimension and label of a value that stands for exactly one."""
         value = value.strip()
-        value = self.rename.get(f"{place}:{value}", self.rename.get(value, value))
+        rename = self.naming.rename
+        value = rename.get(f"{place}:{value}", rename.get(value, value))
         if place and value in self.schema[place].labels:
             return place, value
         if value in (known := tags(self.schema)) and place in ("", known[value][0]):

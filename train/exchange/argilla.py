@@ -24,7 +24,7 @@ from train.exchange.raw import (
     text_in,
 )
 from train.exchange.sources import json_list, read_records
-from train.exchange.spelling import safe_names
+from train.exchange.spelling import Naming, safe_names
 from train.exchange.task import ABOUT, NOBODY, Prediction, Task
 from train.rows import Faults, digest, shown
 
@@ -33,20 +33,23 @@ NAMESPACE = uuid.UUID("6c2d1e8e-4c25-5a0e-9a0f-1d1b8f8f6a52")
 
 def user_id(coder: str) -> str:
     """Give the UUID that stands for a coder."""
-    return str(uuid.uuid5(NAMESPACE, coder))
+    return str(uuid.uuid5(NAMESPACE, coder.encode("utf-8", "replace").decode()))
 
 
-def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
+def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     """Read records, nested or flat."""
-    names = {safe: name for name, safe in _questions(schema).items()}
+    names = {safe: name for name, safe in _questions(naming.schema).items()}
     found = []
     for where, record in read_records(path, faults):
-        nested = record if isinstance(record.get("fields"), dict) else _nest(record)
+        nested = record if isinstance(record.get("fields"), dict) else _nest(record, where, faults)
         fields, metadata = nested["fields"], nested.get("metadata") or {}
         responses, suggestions = nested.get("responses") or {}, nested.get("suggestions") or {}
         if not all(isinstance(part, dict) for part in (metadata, responses, suggestions)):
             faults.add(where, f"expected objects of metadata, responses and suggestions; found {shown(record)}")
             continue
+        for question, answers in responses.items():
+            if answers is not None and not _is_list_of_objects(answers):
+                faults.add(where, f"responses of {question!r}: expected a list of objects; found {shown(answers)}")
         payload = payload_from(metadata.get(PAYLOAD))
         coders = {user_id(coder): coder for coder in payload.get("coded", {})}
         codings, skipped = _codings(responses, names, coders)
@@ -131,13 +134,18 @@ def _record(task: Task, schema: Schema, questions: dict[str, str]) -> dict[str, 
     }
 
 
-def _nest(record: dict[str, Any]) -> dict[str, Any]:
+def _nest(record: dict[str, Any], where: str, faults: Faults) -> dict[str, Any]:
     """Bring a flat record into the nested shape."""
     responses, suggestions = dict[str, Any](), dict[str, Any]()
     for key, value in record.items():
         name, _, kind = key.rpartition(".")
-        if kind == "responses" and isinstance(value, list):
-            users, status = (record.get(f"{key}.{part}") or [] for part in ("users", "status"))
+        if kind == "responses" and value is not None:
+            parts = (key, f"{key}.users", f"{key}.status")
+            lists = {part: record[part] for part in parts if record.get(part) is not None}
+            if wrong := [part for part, found in lists.items() if not isinstance(found, list)]:
+                faults.add(where, f"{wrong[0]}: expected a list; found {shown(lists[wrong[0]])}")
+                continue
+            users, status = (lists.get(f"{key}.{part}", []) for part in ("users", "status"))
             responses[name] = [
                 {
                     "value": answer,
@@ -156,15 +164,19 @@ def _nest(record: dict[str, Any]) -> dict[str, Any]:
     return {"fields": fields, "metadata": metadata, "responses": responses, "suggestions": suggestions}
 
 
+def _is_list_of_objects(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
 def _codings(
     responses: dict[str, Any], names: dict[str, str], coders: dict[str, str]
 ) -> tuple[tuple[Coding, ...], int]:
     by_user, dropped = dict[str, dict[str, list[Any]]](), set[str]()
     for question, answers in responses.items():
-        for answer in answers if isinstance(answers, list) else []:
-            user = str(answer.get("user_id") or "") if isinstance(answer, dict) else ""
+        for answer in answers if _is_list_of_objects(answers) else []:
+            user = str(answer.get("user_id") or "")
             coder = coders.get(user, user)
-            if not isinstance(answer, dict) or answer.get("status") in ("discarded", "draft"):
+            if answer.get("status") in ("discarded", "draft"):
                 dropped.add(coder)
                 continue
             value = answer.get("value")
@@ -183,7 +195,8 @@ def _guesses(suggestions: dict[str, Any], names: dict[str, str]) -> tuple[Guess,
         name, value, score = names.get(question, question), data["value"], data.get("score")
         answers[name] = value if isinstance(value, list) else [value]
         each = score if isinstance(score, list) else [score] * len(answers[name])
-        known = {label: p for label, p in zip(answers[name], each, strict=False) if isinstance(p, (int, float))}
+        pairs = zip(answers[name], each, strict=False)  # a ranking has objects in place of labels
+        known = {label: p for label, p in pairs if isinstance(label, str) and isinstance(p, (int, float))}
         if known:
             scores[name] = known
     return tuple(Guess(agent, answers, scores) for agent, (answers, scores) in by_agent.items())

@@ -11,13 +11,14 @@ from newslean.schema import Schema
 from train.exchange.inception import SENTENCE, layers, raw_from, spans_of
 from train.exchange.raw import Raw
 from train.exchange.sources import read_text
+from train.exchange.spelling import Naming
 from train.exchange.task import Task
 from train.rows import Faults, shown
 
 ANNOTATION, STRING = "uima.tcas.Annotation", "uima.cas.String"
 
 
-def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
+def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     """Read a CAS: its sentences, with the annotations that begin in each."""
     text = read_text(path, faults)
     if text is None:
@@ -25,23 +26,25 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
     cassis = _cassis()
     try:
         cas = cassis.load_cas_from_json(text)
-        sentences = sorted(cas.select(SENTENCE), key=lambda s: s.begin)
-        found = sorted((fs for fs in cas.select_all() if fs.type.name != SENTENCE), key=lambda fs: fs.begin)
         sofa = cas.sofa_string or ""
+        places = sorted((int(sentence.begin), int(sentence.end)) for sentence in cas.select(SENTENCE))
+        sentences = [(begin, end, sofa[begin:end]) for begin, end in places]
+        others = (fs for fs in cas.select_all() if fs.type.name != SENTENCE)
+        found = sorted(((int(fs.begin), fs) for fs in others), key=lambda pair: pair[0])
     except Exception as error:  # noqa: BLE001 - the library checks nothing: whatever trips it is a fault of the file
         faults.add(str(path), f"expected UIMA CAS JSON with sentences; found {shown(text[:40])} ({error!r})")
         return []
     if not sentences:
         faults.add(str(path), "expected sentences in the CAS; found none")
     raws, at = [], 0
-    for n, sentence in enumerate(sentences):
+    for n, (begin, end, sentence) in enumerate(sentences, 1):
         spans = []
-        while at < len(found) and found[at].begin < sentence.end:
-            if found[at].begin >= sentence.begin and found[at].type.name != "uima.tcas.DocumentAnnotation":
-                spans.append((found[at].type.name, _features(found[at])))
+        while at < len(found) and found[at][0] < end:
+            place, fs = found[at]
+            if place >= begin and fs.type.name != "uima.tcas.DocumentAnnotation":
+                spans.append((fs.type.name, _features(fs)))
             at += 1
-        where = f"{path}: sentence {n + 1}"
-        raws.append(raw_from(where, sofa[sentence.begin : sentence.end], spans, schema))
+        raws.append(raw_from(f"{path}: sentence {n}", sentence, spans, naming))
     return raws
 
 

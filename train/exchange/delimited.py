@@ -11,6 +11,7 @@ from pathlib import Path
 from newslean.schema import Schema
 from train.exchange.raw import PAYLOAD, Raw
 from train.exchange.sources import read_text
+from train.exchange.spelling import Naming
 from train.exchange.table import Table, raws_of, table_of
 from train.exchange.task import Task
 from train.rows import MAX_LINE, Faults
@@ -19,7 +20,7 @@ DELIMITERS = (",", ";", "\t")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
+def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     """Read a table with a header; the separator is the one that parts it best."""
     text = read_text(path, faults)
     if text is None:
@@ -50,7 +51,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
             )
     if not rows:
         faults.add(str(path), "expected rows under the header; found none")
-    return raws_of(Table(header, rows), str(path), schema, faults)
+    return raws_of(Table(header, rows), f"{path}:1", naming, faults)
 
 
 def write(tasks: list[Task], schema: Schema, *, delimiter: str = ",") -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 from newslean.schema import Schema
 from train.exchange.raw import PAYLOAD, Coding, Raw, about_in, payload_from, payload_of, shown_prediction, text_in
 from train.exchange.sources import json_lines, read_records
-from train.exchange.spelling import tag, tag_list, tags, untag
+from train.exchange.spelling import Naming, tag, tag_list, tags, untag
 from train.exchange.task import ABOUT, NOBODY, Task
 from train.rows import Faults, shown
 
@@ -20,7 +20,7 @@ CODER_KEYS = ("user", "username", "annotator")
 COLOURS = ("#1967d2", "#188038", "#b06000", "#a50e0e", "#7627bb", "#007b83", "#5f6368", "#9c166b")
 
 
-def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
+def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     """Read an export (JSONL) of a text classification project."""
     found = []
     for where, row in read_records(path, faults):
@@ -36,7 +36,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
             isinstance(given, list) and all(isinstance(x, str) for x in given) and {*given} == {*map(str, labels)}
         )
         coder = next((row[key] for key in CODER_KEYS if isinstance(row.get(key), str)), NOBODY)
-        coding = Coding(untag(labels, schema), coder)
+        coding = Coding(untag(labels, naming.schema), coder)
         codings = (coding,) if labels and not suggested else ()
         # doccano, which numbers its rows, may give back a suggestion that a coder agrees with, or has not seen.
         unsure = coding if suggested and labels and "id" in row else None

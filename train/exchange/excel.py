@@ -6,7 +6,6 @@ Every cell is text, so that "=1+1" is no formula. Characters that XML cannot hol
 
 import io
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from newslean.errors import DataError
 from newslean.schema import Schema
 from train.exchange.raw import Raw
 from train.exchange.sources import utf16_units
+from train.exchange.spelling import Naming
 from train.exchange.table import Table, raws_of, table_of
 from train.exchange.task import Task
 from train.rows import Faults, shown
@@ -25,7 +25,7 @@ _ODD = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
-def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
+def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     """Read the first sheet of a workbook."""
     openpyxl = _openpyxl()
     try:
@@ -35,16 +35,15 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
     except OSError as error:
         faults.add(str(path), f"expected a file to read; found none: {error.strerror or error}")
         return []
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, TypeError, AttributeError, SyntaxError) as error:
-        faults.add(
-            str(path), f"expected an Excel workbook (.xlsx); found another or a broken file ({shown(str(error))})"
-        )
+    except Exception as error:  # noqa: BLE001 - zipfile, zlib, XML: whatever trips the library is a fault of the file
+        faults.add(str(path), f"expected an Excel workbook (.xlsx); found another or a broken file ({shown(error)})")
         return []
     rows = [(f"{path}:{n}", row) for n, row in enumerate(cells, 1) if any(cell.strip() for cell in row)]
     if len(rows) < 2:
         faults.add(str(path), "expected a header and rows on the first sheet; found none")
         return []
-    return raws_of(Table([title.strip() for title in rows[0][1]], rows[1:]), str(path), schema, faults)
+    (head, titles), *rest = rows
+    return raws_of(Table([title.strip() for title in titles], rest), head, naming, faults)
 
 
 def write(tasks: list[Task], schema: Schema) -> bytes:

@@ -14,6 +14,7 @@ from train.exchange.answers import Judge
 from train.exchange.formats import FORMATS
 from train.exchange.gather import Gatherer, gather
 from train.exchange.reading import Reading
+from train.exchange.spelling import JOINT
 from train.exchange.task import ABOUT, Prediction, Task, name_by_text, task_of
 from train.rows import Faults, digest, read_lines, read_objects, row_faults, shown
 
@@ -70,7 +71,8 @@ def read_sentences(paths: Sequence[Path], schema: Schema) -> list[Task]:
     for path in paths:
         if path.suffix.lower() in (".csv", ".tsv", ".xlsx"):
             name = {".xlsx": "excel"}.get(path.suffix.lower(), path.suffix.lower()[1:])
-            found, _ = gather([path], Gatherer(schema, Judge(schema, partial=True), Reading(format=name)))
+            judge = Judge(schema, partial=True, split_on=(JOINT,))  # labels beside a text may come as they are
+            found, _ = gather([path], Gatherer(schema, judge, Reading(format=name), faults))
             tasks += [task for _, task in found]
         elif path.suffix.lower() == ".txt":
             lines = [line.strip() for _, line in read_lines(path, faults) if line]

@@ -13,6 +13,7 @@ from newslean.errors import DataError
 from newslean.schema import Schema
 from train.exchange.raw import Raw
 from train.exchange.sources import read_text
+from train.exchange.spelling import Naming
 from train.exchange.task import Task
 from train.rows import Faults
 
@@ -27,9 +28,9 @@ class Format:
     setup_suffix: str = ""
     writer: str = "write"
 
-    def read(self, path: Path, schema: Schema, faults: Faults) -> list[Raw]:
+    def read(self, path: Path, naming: Naming, faults: Faults) -> list[Raw]:
         """Read a file, judging no label."""
-        return cast("list[Raw]", self._room().read(path, schema, faults))
+        return cast("list[Raw]", self._room().read(path, naming, faults))
 
     def write(self, tasks: list[Task], schema: Schema) -> bytes:
         """Give tasks as the bytes of a file."""
@@ -67,30 +68,25 @@ NAMES = tuple(FORMATS)
 _PRODIGY = {"answer", "accept", "options", "_input_hash", "_task_hash"}
 
 
-def guess_format(path: Path) -> Format:
-    """Tell a file's format by its suffix and what stands in it.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read, or fits none of the formats.
-    """
+def guess_format(path: Path, faults: Faults) -> Format | None:
+    """Tell a file's format by its suffix and what stands in it; None after a fault."""
     suffix = path.suffix.lower()
     if suffix == ".xlsx":
         return FORMATS["excel"]
     if suffix in (".csv", ".tsv"):
-        faults = Faults()
-        text = read_text(path, faults)
-        faults.throw()
+        text = read_text(path, Faults())  # what is wrong with it, the table's reader tells
         webanno = (text or "").startswith("#FORMAT=WebAnno TSV")
         return FORMATS["webanno" if webanno else suffix[1:]]
-    first = _first_object(path)
-    name = _name_of(first)
+    text = read_text(path, faults)
+    if text is None:
+        return None
+    name = _name_of(_first_object(text))
     if not name:
-        raise DataError(
-            f"{path}: expected a file that shows its format; found none of {', '.join(NAMES)}. Name it with --format."
+        faults.add(
+            str(path),
+            f"expected a file that shows its format; found none of {', '.join(NAMES)}. Name it with --format.",
         )
-    return FORMATS[name]
+    return FORMATS.get(name)
 
 
 def _name_of(first: dict[str, Any]) -> str:
@@ -107,11 +103,8 @@ def _name_of(first: dict[str, Any]) -> str:
     return "doccano" if {"text", "data"} & keys and {"label", "labels", "cats"} & keys and "coders" not in keys else ""
 
 
-def _first_object(path: Path) -> dict[str, Any]:
-    faults = Faults()
-    text = read_text(path, faults)
-    faults.throw()
-    for part in ((text or "").strip(), (text or "").strip().split("\n", 1)[0]):
+def _first_object(text: str) -> dict[str, Any]:
+    for part in (text.strip(), text.strip().split("\n", 1)[0]):
         try:
             data = json.loads(part)
         except (ValueError, RecursionError):

@@ -11,10 +11,11 @@ from typing import Any
 from newslean.schema import Schema
 from train.exchange.answers import Judge
 from train.exchange.formats import FORMATS, guess_format
-from train.exchange.raw import Coding, Guess, Raw, same_second
+from train.exchange.joining import Joiner, Said
+from train.exchange.raw import Answers, Coding, Guess, Raw, same_second, sound_payload
 from train.exchange.reading import Notes, Reading
-from train.exchange.task import ABOUT, Prediction, Task, name_by_text, prediction_of
-from train.rows import FLAGS, KINDS, Faults, shown, time_of
+from train.exchange.task import ABOUT, Prediction, Task, name_by_text, prediction_of, row_of
+from train.rows import FLAGS, KINDS, Faults, row_faults, shown, time_of
 
 
 class Gatherer:
@@ -22,25 +23,35 @@ class Gatherer:
 
     Parameters
     ----------
-    known : mapping
-        (doc, text) to n of sentences that the label file has, for files that give no n.
+    faults : Faults
+        Takes those of all files.
+    known : sequence of dict
+        Rows that the label file has: their sentences keep their n in files that give none.
     """
 
     def __init__(
-        self, schema: Schema, judge: Judge, reading: Reading, *, known: Mapping[tuple[str, str], int] | None = None
+        self,
+        schema: Schema,
+        judge: Judge,
+        reading: Reading,
+        faults: Faults,
+        *,
+        known: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        self.schema, self.judge, self.reading = schema, judge, reading
-        self.faults, self.notes = Faults(), Notes()
-        self.tasks: dict[tuple[str, int, str], tuple[str, Task]] = {}
-        self.numbers = dict(known or {})
+        self.schema, self.judge, self.reading, self.faults = schema, judge, reading, faults
+        self.notes = Notes()
+        self.joiner = Joiner(faults, self.notes)
+        self.numbers = {(row["doc"], row["text"]): row["n"] for row in known if "text" in row}
         self.last: dict[str, int] = {}
         for (doc, _), n in self.numbers.items():
             self.last[doc] = max(n, self.last.get(doc, -1))
 
     def read(self, path: Path) -> None:
         """Read one file."""
-        kind = FORMATS[self.reading.format] if self.reading.format else guess_format(path)
-        raws = kind.read(path, self.schema, self.faults)
+        kind = FORMATS[self.reading.format] if self.reading.format else guess_format(path, self.faults)
+        if not kind:
+            return
+        raws = [self._sound(raw) for raw in kind.read(path, self.judge.naming, self.faults)]
         said = "" if self.reading.format else " (guessed)"
         self.notes.lines.append(f"{path}: {kind.name}{said}, {len(raws):,} rows")
         answered = {name for raw in raws for coding in raw.codings for name in self._dimensions(coding)}
@@ -48,54 +59,68 @@ class Gatherer:
         if raws and answered and len(asked) < len(self.schema.names) and not any(r.payload or r.asked for r in raws):
             missing = ", ".join(name for name in self.schema.names if name not in answered)
             self.notes.lines.append(f"{path}: nobody answers {missing}: taken as not asked")
-        seen: dict[tuple[str, int, str, str], str] = {}
+        self.joiner.start_file()
         for index, raw in enumerate(raws):
-            self._take(raw, index, asked, seen)
+            self._take(raw, index, asked)
+
+    def _sound(self, raw: Raw) -> Raw:
+        """Give a finding without what is to be left out, and without what is broken in our own part of it."""
+        payload, faults = sound_payload(raw.payload)
+        for fault in faults:
+            self.faults.add(raw.where, fault)
+        guesses = tuple(replace(guess, answers=self._kept(guess.answers)) for guess in raw.guesses)
+        codings = tuple(replace(coding, answers=self._kept(coding.answers)) for coding in raw.codings)
+        # Who answered only what is left out has not coded the sentence.
+        codings = tuple(new for new, old in zip(codings, raw.codings, strict=True) if new.answers or not old.answers)
+        return replace(raw, payload=payload, guesses=guesses, codings=codings)
+
+    def _kept(self, answers: Answers) -> Answers:
+        return {name: values for name, values in answers.items() if name not in self.judge.naming.ignored}
 
     def _dimensions(self, coding: Coding) -> Iterable[str]:
         for name, values in coding.answers.items():
-            name = self.judge.rename.get(name, name)
+            name = self.judge.naming.rename.get(name, name)
             tagged = (
                 [d.name for d in self.schema.dimensions for value in values if value in d.labels] if not name else []
             )
             yield from ([name] if name and values else tagged)
 
-    def _take(self, raw: Raw, index: int, asked: list[str], seen: dict[tuple[str, int, str, str], str]) -> None:
+    def _take(self, raw: Raw, index: int, asked: list[str]) -> None:
         self.notes.skipped += raw.skipped
-        if not isinstance(raw.text, str) or not raw.text.strip():
-            self.faults.add(raw.where, f"text: expected the sentence; found {shown(raw.text)}")
-            return
-        place = self._place(raw, index)
+        place, predictions = self._place(raw, index), self._predictions(raw)
+        # Labels are judged even where the sentence is missing, so that all that is wrong is told at once.
+        said = [self._said(raw, coding, asked) for coding in self._codings(raw)]
         if place is None:
             return
-        doc, n = place
-        task = Task(doc, n, raw.text, self._about(raw), predictions=self._predictions(raw))
-        for coding in self._codings(raw):
-            coder = self.reading.coders.get(coding.coder, coding.coder) or self.reading.coder
-            found = list[str]()
-            marked = raw.payload.get("coded", {}).get(coding.coder)
-            labels = self.judge.labels(
-                coding.answers, found, asked=raw.payload.get("asked") or raw.asked or asked, answered=marked
-            )
-            for fault in found:
-                self.faults.add(raw.where, f"coder {coder!r}: {fault}" if coder else fault)
-            if found:
-                continue
-            if not labels and marked is None and not coding.answers:
-                self.notes.uncoded += 1
-                continue
-            self.notes.coders[coder] += 1
-            at = self._time(raw, coding)
-            one = replace(task, coders={coder: labels}, coded_at={coder: at} if at else {})
-            task_key = (doc, n, raw.text, coder)
-            self._join(raw.where, one, coder, seen.get(task_key))
-            seen[task_key] = raw.where
-        self._keep(raw.where, task)
+        task = Task(*place, raw.text, self._about(raw), predictions=predictions)
+        for one in said:
+            if one:
+                self.joiner.hear(task, one)
+        self.joiner.keep(raw.where, task)
+
+    def _said(self, raw: Raw, coding: Coding, asked: list[str]) -> Said | None:
+        """Judge what a coder says of a sentence; None if that is nothing."""
+        coder = self.reading.coders.get(coding.coder, coding.coder) or self.reading.coder
+        faults = list[str]()
+        marked = raw.payload.get("coded", {}).get(coding.coder)
+        labels = self.judge.labels(
+            coding.answers, faults, asked=raw.payload.get("asked") or raw.asked or asked, answered=marked
+        )
+        for fault in faults:
+            self.faults.add(raw.where, f"coder {coder!r}: {fault}" if coder else fault)
+        if not faults and not labels and marked is None and not coding.answers:
+            self.notes.uncoded += 1
+            return None
+        self.notes.coders[coder] += int(not faults)
+        return Said(raw.where, coder, coding.answers, self._time(raw, coding), None if faults else labels)
 
     def _place(self, raw: Raw, index: int) -> tuple[str, int] | None:
         """Give doc and n of a sentence; None after a fault."""
+        if not isinstance(raw.text, str) or not raw.text.strip():
+            self.faults.add(raw.where, f"text: expected the sentence; found {shown(raw.text)}")
+            return None
         doc, n = (raw.about.get(key, raw.payload.get(key)) for key in ("doc", "n"))
-        if isinstance(n, str) and n.strip().isascii() and n.strip().isdigit():
+        if isinstance(n, str) and n.strip().isascii() and n.strip().isdigit() and len(n) < 20:
             n = int(n)
         doc = str(doc) if isinstance(doc, (str, int)) and not isinstance(doc, bool) else doc
         if doc is None or doc == "":
@@ -157,51 +182,13 @@ class Gatherer:
             self.faults.add(where, f"prediction of {guess.model!r}: {fault}")
         return Prediction(labels, guess.scores, guess.score)
 
-    def _join(self, where: str, task: Task, coder: str, first: str | None) -> None:
-        """Add what one coder says; said twice in one file, the later time counts."""
-        key = (task.doc, task.n, task.text)
-        _, known = self.tasks.get(key, (where, task))
-        old, new = known.coders.get(coder, {}), task.coders[coder]
-        if known is not task and coder in known.coders:
-            differing = [name for name in new if name in old and old[name] != new[name]]
-            before, after = (time_of(t.coded_at.get(coder, "")) for t in (known, task))
-            if not differing:
-                self.notes.repeated += int(first is not None)
-            elif first is not None and (before is None or after is None or before == after):
-                said = "; ".join(f"{name} {old[name]!r} and {new[name]!r}" for name in differing)
-                self.faults.add(where, f"expected one answer of coder {coder!r}; found another at {first}: {said}")
-            else:
-                late = before is None or after is None or after >= before
-                kept, gone = (new, old) if late else (old, new)
-                said = "; ".join(f"{name} {gone[name]!r}, now {kept[name]!r}" for name in differing)
-                self.notes.changes.append(f"{task.doc} {task.n}, {coder}: {said}")
-                if not late:
-                    task = replace(task, coders={coder: {**new, **old}}, coded_at=known.coded_at)
-        self._keep(where, task)
-
-    def _keep(self, where: str, task: Task) -> None:
-        key = (task.doc, task.n, task.text)
-        first, known = self.tasks.get(key, (where, task))
-        coders = {name: {**known.coders.get(name, {}), **labels} for name, labels in task.coders.items()}
-        joined = replace(
-            known,
-            about={**known.about, **task.about},
-            coders={**known.coders, **coders},
-            coded_at={**known.coded_at, **task.coded_at},
-            predictions={**known.predictions, **task.predictions},
-        )
-        self.tasks[key] = (first, joined)
-
 
 def gather(paths: Sequence[Path], gatherer: Gatherer) -> tuple[list[tuple[str, Task]], Notes]:
-    """Read files to tasks, each with its place.
-
-    Raises
-    ------
-    DataError
-        With the faults of all files.
-    """
+    """Read files to tasks, each with its place; the faults that the gatherer took are the caller's to throw."""
     for path in paths:
         gatherer.read(path)
-    gatherer.faults.throw()
-    return [*gatherer.tasks.values()], gatherer.notes
+    tasks = [*gatherer.joiner.tasks.values()]
+    for where, task in tasks:
+        for fault in row_faults(row_of(task, gatherer.schema), gatherer.schema):
+            gatherer.faults.add(where, fault)
+    return tasks, gatherer.notes

@@ -4,6 +4,7 @@ Knows the label files and their folder; leaves formats, judging and merging to t
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +16,14 @@ from newslean.files import write_file
 from newslean.schema import Schema
 from train.exchange.answers import Judge
 from train.exchange.gather import Gatherer, gather
-from train.exchange.merge import Merged, key_of, merge_rows
-from train.exchange.reading import Notes, Reading
-from train.exchange.task import Task, row_of
+from train.exchange.merge import Key, Merged, key_of, merge_rows
+from train.exchange.reading import ImportFaults, Notes, Reading
+from train.exchange.task import Task
 from train.labels import read_examples
 from train.rows import Faults, digest, read_objects, row_faults
 
 MAX_CHANGES = 20
-"""Changed answers that are listed; the rest is counted."""
+"""Changed and repeated answers that are listed of each; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def import_labels(
     reading: Reading | None = None,
     judge: Judge | None = None,
     append: bool = False,
+    all_faults: bool = False,
 ) -> Imported:
     """Merge what coders did in their tools into a label file.
 
@@ -57,6 +59,8 @@ def import_labels(
         The label file (``.jsonl``).
     append : bool
         Whether it may exist already.
+    all_faults : bool
+        Whether the error is to show all faults, however many there are.
 
     Raises
     ------
@@ -65,28 +69,27 @@ def import_labels(
     """
     out = Path(out)
     _check_place(out, append=append)
-    lines, rows = _old_rows(out, schema)
-    known = {(row["doc"], row["text"]): row["n"] for row in rows if "text" in row}
-    gatherer = Gatherer(schema, judge or Judge(schema), reading or Reading(), known=known)
+    old, faults = _old_rows(out, schema), ImportFaults(every=all_faults)
+    rows = [row for _, _, row in old]
+    gatherer = Gatherer(schema, judge or Judge(schema), reading or Reading(), faults, known=rows)
     tasks, notes = gather([Path(path) for path in paths], gatherer)
-    faults = Faults()
-    for where, task in tasks:
-        for fault in row_faults(row_of(task, schema), schema):
-            faults.add(where, fault)
     merged, done = merge_rows(rows, tasks, schema, faults)
-    old = {id(row): line for row, line in zip(rows, lines, strict=True)}
+    places = _places(old, tasks, faults)
     _check_beside(out, tasks, {key_of(row) for row in rows}, faults)
+    for where, said in notes.repeated if faults.count else ():
+        faults.add(where, said)  # no fault alone, but who mends the file wants to know
     faults.throw()
-    content = "".join(old.get(id(row)) or json.dumps(row, ensure_ascii=False) + "\n" for row in merged)
     wrote = bool(done.added or done.updated)
     if wrote:
-        _check(content, out, schema)
+        lines = {id(row): line for _, line, row in old}
+        content = "".join(lines.get(id(row)) or json.dumps(row, ensure_ascii=False) + "\n" for row in merged)
+        _check(content, out, schema, [places[key_of(row)] for row in merged])
         write_file(out, content)
     return Imported(notes, done, len(merged), wrote)
 
 
-def render_import(done: Imported, out: Path) -> str:
-    """Give what an import did as lines for a person."""
+def render_import(done: Imported, out: Path, *, every: bool = False) -> str:
+    """Give what an import did as lines for a person: the first `MAX_CHANGES` of changed answers, or all."""
     notes, merged = done.notes, done.merged
     lines = list(notes.lines)
     said = ", ".join(f"{coder or 'nobody by name'} {count:,}" for coder, count in sorted(notes.coders.items()))
@@ -94,12 +97,15 @@ def render_import(done: Imported, out: Path) -> str:
     for count, what in (
         (notes.skipped, "annotations were cancelled, skipped or drafts: left out"),
         (notes.uncoded, "sentences without a coder's answer (--confirmed counts blanks and suggestions as they were)"),
-        (notes.repeated, "answers stood twice, the same"),
+        (len(notes.repeated), "answers stood twice, the same"),
     ):
         lines += [f"{count:,} {what}"] if count else []
-    changes = [*notes.changes, *merged.changes]
-    lines += [f"changed: {change}" for change in changes[:MAX_CHANGES]]
-    lines += [f"... and {len(changes) - MAX_CHANGES:,} more changed"] if len(changes) > MAX_CHANGES else []
+    repeated = [f"{where}: {said}" for where, said in notes.repeated]
+    for kind, found in (("repeated", repeated), ("changed", [*notes.changes, *merged.changes])):
+        shown = found if every else found[:MAX_CHANGES]
+        lines += [f"{kind}: {line}" for line in shown]
+        rest = len(found) - len(shown)
+        lines += [f"... and {rest:,} more {kind}"] if rest else []
     counts = f"{merged.added:,} rows added, {merged.updated:,} updated, {merged.unchanged:,} as they were"
     lines.append(f"{out}: {counts}; {done.rows:,} in all" + ("" if done.wrote else "; nothing to write"))
     return "\n".join(lines)
@@ -112,18 +118,39 @@ def _check_place(out: Path, *, append: bool) -> None:
         raise DataError(f"{out}: expected no such file yet; found one. Add --append to merge into it.")
 
 
-def _old_rows(out: Path, schema: Schema) -> tuple[list[str], list[dict[str, Any]]]:
-    """Read the label file that is there, each row with its line."""
+def _old_rows(out: Path, schema: Schema) -> list[tuple[str, str, dict[str, Any]]]:
+    """Read the label file that is there, each row with its place and its line."""
     if not out.exists():
-        return [], []
-    faults, rows = Faults(), list[dict[str, Any]]()
+        return []
+    faults, rows = Faults(), list[tuple[str, dict[str, Any]]]()
     for where, row in read_objects(out, faults):
         for fault in row_faults(row, schema) if row else ():
             faults.add(where, fault)
-        rows.append(row)
+        rows.append((where, row))
     faults.throw()
     lines = [line for line in out.read_bytes().decode("utf-8-sig").split("\n") if line.strip()]
-    return [line + "\n" for line in lines], rows
+    return [(where, line + "\n", row) for (where, row), line in zip(rows, lines, strict=True)]
+
+
+def _places(
+    old: list[tuple[str, str, dict[str, Any]]], tasks: list[tuple[str, Task]], faults: Faults
+) -> dict[Key, str]:
+    """Give where each sentence stands: in the label file, or where it comes from; two of one number are a fault."""
+    places, first = dict[Key, str](), dict[tuple[Any, ...], str]()
+    for where, row in [*((where, row) for where, _, row in old), *((where, _head(task)) for where, task in tasks)]:
+        key = key_of(row)
+        # As `train.labels` has it: a row that brings its context, or keeps its text back, is a sample by itself.
+        spot = key if {"before", "sha256"} & row.keys() else key[:2]
+        known = first.setdefault(spot, where)
+        if known != where and key not in places:
+            found = f"found doc {key[0]!r}, n {key[1]} again, of another text (first at {known})"
+            faults.add(where, f"expected each sentence once; {found}")
+        places.setdefault(key, where)
+    return places
+
+
+def _head(task: Task) -> dict[str, Any]:
+    return {"doc": task.doc, "n": task.n, "text": task.text, **task.about}
 
 
 def _check_beside(out: Path, tasks: list[tuple[str, Task]], here: set[Any], faults: Faults) -> None:
@@ -141,12 +168,13 @@ def _check_beside(out: Path, tasks: list[tuple[str, Task]], here: set[Any], faul
                 )
 
 
-def _check(content: str, out: Path, schema: Schema) -> None:
-    """Read the new label file as training would, before it takes the old one's place."""
+def _check(content: str, out: Path, schema: Schema, places: list[str]) -> None:
+    """Read the new label file as training would, before it takes the old one's place; its rows come from `places`."""
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / out.name
         draft.write_bytes(content.encode("utf-8", "surrogatepass"))
         try:
             read_examples([draft], schema)
         except DataError as error:
-            raise DataError(str(error).replace(str(draft), f"{out} (as it would be)")) from None
+            said = re.sub(f"{re.escape(str(draft))}:(\\d+)", lambda match: places[int(match[1]) - 1], str(error))
+            raise DataError(said.replace(str(draft), f"{out} (as it would be)")) from None

@@ -13,7 +13,7 @@ from typing import Any
 
 from newslean.schema import Labels, Schema
 from train.exchange.raw import PAYLOAD, Answers, Coding, Guess, Raw, compact, payload_from, payload_of
-from train.exchange.spelling import join_labels, part_labels, safe_names
+from train.exchange.spelling import Naming, join_labels, part_labels, safe_names
 from train.exchange.task import NOBODY, Task
 
 TASK = "webanno.custom.NewsleanTask"
@@ -70,17 +70,20 @@ def spans_of(task: Task, schema: Schema) -> list[Span]:
     return spans
 
 
-def raw_from(where: str, text: str, spans: Iterable[tuple[str, dict[str, Any]]], schema: Schema) -> Raw:
+def raw_from(where: str, text: str, spans: Iterable[tuple[str, dict[str, Any]]], naming: Naming) -> Raw:
     """Make a sentence's finding of the annotations on it: (layer, features) each.
 
-    A layer of another name counts as one of coders, if a feature is named as a dimension.
+    A layer of another name counts as one of coders, if a feature is named as a dimension, or renamed to one.
     """
-    own = {safe: name for name, safe in features(schema).items()}
-    others = own | {name: name for name in schema.names}
+    own = {safe: name for name, safe in features(naming.schema).items()}
+    others = own | {name: name for name in (*naming.schema.names, *naming.rename) if naming.dimension(name)}
     about, payload, coded, guesses = dict[str, Any](), dict[str, Any](), dict[str, tuple[Answers, str]](), list[Guess]()
     for layer, found in spans:
-        names = own if layer in (CODING, PREDICTION) else others
-        answers = {names[key]: _values(value, names[key], schema) for key, value in found.items() if key in names}
+        ours = layer in (CODING, PREDICTION)
+        names = own if ours else others
+        answers = {
+            names[key]: _values(value, naming, names[key], ours=ours) for key, value in found.items() if key in names
+        }
         answers = {name: values for name, values in answers.items() if values}
         if layer == TASK:
             payload = payload_from(found.get(PAYLOAD))
@@ -101,10 +104,10 @@ def _span(layer: str, head: dict[str, str], labels: Labels, schema: Schema) -> S
     return Span(layer, {key: value for key, value in {**head, **joined}.items() if value})
 
 
-def _values(value: object, name: str, schema: Schema) -> list[str]:
+def _values(value: object, naming: Naming, name: str, *, ours: bool) -> list[str]:
     """Labels of a feature: a text, or the array of a feature with several values."""
     if isinstance(value, str):
-        return part_labels(value, schema[name])
+        return part_labels(value, naming.schema[naming.dimension(name) or name], ours=ours)
     elements = getattr(value, "elements", value)
     return [item for item in elements if isinstance(item, str)] if isinstance(elements, list) else []
 

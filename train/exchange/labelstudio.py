@@ -23,13 +23,14 @@ from train.exchange.raw import (
     text_in,
 )
 from train.exchange.sources import json_list, read_records
+from train.exchange.spelling import Naming
 from train.exchange.task import NOBODY, Prediction, Task
 from train.rows import Faults, digest, shown, time_of
 
 TEXT = "text"
 
 
-def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
+def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     """Read an export (JSON, not JSON-MIN)."""
     found = []
     for where, task in read_records(path, faults):

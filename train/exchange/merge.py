@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from newslean.schema import Labels, Schema
+from train.exchange.raw import older
 from train.exchange.task import NOBODY, Task, plain_predictions, row_of, settle
 from train.labels import in_order
-from train.rows import Faults, digest, time_of
+from train.rows import Faults, digest
 
 Key = tuple[str, int, str]
 """doc, n and the hash of the text."""
@@ -51,7 +52,7 @@ def merge_row(row: dict[str, Any], task: Task, schema: Schema, changes: list[str
     for coder, found in task.coders.items():
         if coder == NOBODY:
             continue
-        if _older(task.coded_at.get(coder), times.get(coder)):
+        if older(task.coded_at.get(coder, ""), times.get(coder, "")):
             stale.add(coder)
             found = {name: value for name, value in found.items() if name not in coders.get(coder, {})}
         _replace(coders.setdefault(coder, {}), found, f"{task.doc} {task.n}, {coder}", changes)
@@ -134,9 +135,3 @@ def _replace(kept: Labels, found: Labels, who: str, changes: list[str]) -> None:
         if name in kept and kept[name] != value:
             changes.append(f"{who}: {name} {kept[name]!r}, now {value!r}")
         kept[name] = value
-
-
-def _older(at: str | None, than: str | None) -> bool:
-    """Whether a time is known to be before another."""
-    left, right = time_of(at or ""), time_of(than or "")
-    return left is not None and right is not None and left < right

@@ -12,12 +12,12 @@ from typing import Any
 from newslean.schema import Schema
 from train.exchange.raw import PAYLOAD, Coding, Raw, about_in, payload_from, payload_of, shown_prediction, text_in
 from train.exchange.sources import json_lines, read_records
-from train.exchange.spelling import tag, tag_list, tags, untag
+from train.exchange.spelling import Naming, tag, tag_list, tags, untag
 from train.exchange.task import NOBODY, Task
 from train.rows import Faults, shown, time_of
 
 
-def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
+def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     """Read annotations of the ``choice`` interface (or of ``classification`` with a single label)."""
     found = []
     for where, row in read_records(path, faults):
@@ -29,7 +29,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
         coder = row.get("_annotator_id") or row.get("_session_id")
         payload = payload_from(row.get(PAYLOAD))
         coding = Coding(
-            untag(chosen, schema), coder if isinstance(coder, str) else NOBODY, _time(row.get("_timestamp"))
+            untag(chosen, naming.schema), coder if isinstance(coder, str) else NOBODY, _time(row.get("_timestamp"))
         )
         meta: Any = row["meta"] if isinstance(row.get("meta"), dict) else {}
         about = about_in(meta, row)

@@ -10,7 +10,7 @@ from typing import Any
 
 from newslean.schema import Dimension, Schema
 from train.exchange.task import ABOUT, NOBODY, Prediction, Task, plain_predictions
-from train.rows import time_of
+from train.rows import shown, time_of
 
 Answers = dict[str, list[str]]
 """Labels as found, by dimension as found; under "" those of which the tool does not say the dimension."""
@@ -114,6 +114,45 @@ def payload_from(value: object) -> dict[str, Any]:
     return value
 
 
+def sound_payload(payload: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Give a payload without what is broken in it, and say what that is."""
+    wrong: dict[str, dict[str, Any]] = {
+        "coded": {name: found for name, found in payload.get("coded", {}).items() if not isinstance(found, list)},
+        "predictions": {
+            model: found for model, found in payload.get("predictions", {}).items() if not _is_plain(found)
+        },
+    }
+    expected = {
+        "coded": "the dimensions that coder {!r} answered",
+        "predictions": "labels and scores of model {!r}, by dimension",
+    }
+    faults = [
+        f"{PAYLOAD}: {key}: expected {expected[key].format(name)}; found {shown(value)}"
+        for key, found in wrong.items()
+        for name, value in found.items()
+    ]
+    kept = {key: {name: v for name, v in payload.get(key, {}).items() if name not in wrong[key]} for key in wrong}
+    return {**payload, **kept} if faults else payload, faults
+
+
+def _is_plain(prediction: object) -> bool:
+    """Whether this is a prediction as `plain_predictions` gives it."""
+    if not isinstance(prediction, dict):
+        return False
+    labels, scores = prediction.get("labels", {}), prediction.get("scores", {})
+    score = prediction.get("score")
+    return (
+        isinstance(labels, dict)
+        and isinstance(scores, dict)
+        and all(isinstance(of, dict) and all(map(_is_number, of.values())) for of in scores.values())
+        and (score is None or _is_number(score))
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def compact(payload: dict[str, Any]) -> str:
     """Give a payload as one line of JSON."""
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
@@ -146,6 +185,12 @@ def scores_of(d: Dimension, prediction: Prediction) -> float | None:
     given = prediction.labels[d.name] if d.multi else [prediction.labels[d.name]]
     sure = [p if label in given else 1 - p for label, p in scores.items() if d.multi or label in given]
     return round(min(sure), 6) if sure else prediction.score
+
+
+def older(at: str, than: str) -> bool:
+    """Whether a time is known to be before another."""
+    left, right = time_of(at), time_of(than)
+    return left is not None and right is not None and left < right
 
 
 def same_second(a: str, b: str) -> bool:

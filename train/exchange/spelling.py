@@ -3,7 +3,8 @@
 Knows the schema; judges no label, and knows no tool and no file.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -14,6 +15,35 @@ from train.exchange.raw import Answers, answers_of
 
 JOINT = "|"
 """What stands between several labels in one cell of our own exports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """The label set, and what files call what is in it.
+
+    Attributes
+    ----------
+    schema : Schema
+        The label set.
+    rename : mapping
+        Labels (``label`` or ``dimension:label``) or dimensions as found, to what they are called here.
+    ignored : collection of str
+        Columns, questions and controls that are left out.
+    """
+
+    schema: Schema
+    rename: Mapping[str, str] = field(default_factory=dict)
+    ignored: Collection[str] = ()
+
+    def dimension(self, name: str) -> str | None:
+        """Give the dimension that a name as found stands for; None if it stands for none."""
+        name = self.rename.get(name, name)
+        return name if name in self.schema.names else None
+
+
+def way_out(name: str) -> str:
+    """Say what to do about a column, question or control that is none of the dimensions."""
+    return f" (--rename '{name}=DIMENSION' takes it as one, --ignore-column '{name}' leaves it out)"
 
 
 @lru_cache(maxsize=4)
@@ -71,10 +101,15 @@ def join_labels(value: str | list[str]) -> str:
     return JOINT.join(label.replace("\\", "\\\\").replace(JOINT, "\\" + JOINT) for label in values)
 
 
-def part_labels(cell: str, d: Dimension) -> list[str]:
+def part_labels(cell: str, d: Dimension, *, ours: bool = True) -> list[str]:
     r"""Read a cell of labels: what `join_labels` wrote, or one label with a bar in its name, or what it is.
 
     Only a ``multi`` dimension is split, and only if each part is known: the rest is for `Judge` to report.
+
+    Parameters
+    ----------
+    ours : bool
+        Whether the file is of our own shape. In another's a bar says nothing: the cell is taken as one label.
 
     Examples
     --------
@@ -83,8 +118,8 @@ def part_labels(cell: str, d: Dimension) -> list[str]:
     (['chips', 'a|b'], ['chips|chip'], [])
     """
     cell = cell.strip()
-    if not cell:
-        return []
+    if not cell or not ours:
+        return [cell] if cell else []
     parts, rest = [""], iter(cell)
     for char in rest:
         if char == JOINT:

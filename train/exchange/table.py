@@ -1,7 +1,7 @@
 """Tasks as a table, for CSV and Excel: a row a sentence, a column per dimension and coder.
 
 ``topic [anna]`` holds Anna's labels, ``coded_at [anna]`` when; ``topic`` alone holds labels of nobody by name, or
-of whom a column ``coder`` names. Several labels are joined by a bar. Knows cells of text, and no file.
+of whom a column ``coder`` names. A bar joins several labels, in our own tables. Knows cells of text, and no file.
 """
 
 import re
@@ -12,6 +12,7 @@ from newslean.errors import DataError
 from newslean.schema import Schema
 from train.exchange.raw import (
     PAYLOAD,
+    TEXT_KEYS,
     Answers,
     Coding,
     Raw,
@@ -22,12 +23,16 @@ from train.exchange.raw import (
     shown_prediction,
     text_in,
 )
-from train.exchange.spelling import join_labels, part_labels
+from train.exchange.spelling import Naming, join_labels, part_labels, way_out
 from train.exchange.task import ABOUT, NOBODY, Task
 from train.rows import FLAGS, Faults, nearest
 
 TIMES = ("coded_at", "timestamp", "created_at")
 CODERS = ("coder", "annotator", "user")
+PREDICTED = ("predicted", "score of predicted")
+KNOWN = (*TEXT_KEYS, "doc", "n", *ABOUT, *CODERS, *TIMES, PAYLOAD)
+"""Columns that mean something, beside those of labels."""
+
 _NAMED = re.compile(r"(.+?) \[(.*)\]", re.DOTALL)
 
 
@@ -45,7 +50,7 @@ def table_of(tasks: Sequence[Task], schema: Schema) -> Table:
     about = [key for key in ABOUT if any(key in task.about for task in tasks)]
     guessed = [name for name in schema.names if any(task.predictions for task in tasks)]
     header = ["text", "doc", "n", *about]
-    header += [f"{kind} {name}" for name in guessed for kind in ("predicted", "score of predicted")]
+    header += [f"{kind} {name}" for name in guessed for kind in PREDICTED]
     header += [_column(name, coder) for coder in coders for name in (*schema.names, TIMES[0])]
     if len({*header, PAYLOAD}) <= len(header):
         twice = next(title for title in [*header, PAYLOAD] if [*header, PAYLOAD].count(title) > 1)
@@ -65,47 +70,76 @@ def table_of(tasks: Sequence[Task], schema: Schema) -> Table:
     return Table([*header, PAYLOAD], rows)
 
 
-def raws_of(table: Table, where: str, schema: Schema, faults: Faults) -> list[Raw]:
-    """Read a table."""
-    places: dict[str, dict[str, int]] = {}  # coder to dimension (or "coded_at") to column
-    for index, title in enumerate(table.header):
+def raws_of(table: Table, head: str, naming: Naming, faults: Faults) -> list[Raw]:
+    """Read a table.
+
+    Parameters
+    ----------
+    head : str
+        The place of its header.
+    """
+    columns = _columns(table.header, head, naming, faults)
+    return [_raw(place, cells, columns, naming) for place, cells in table.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where what stands: columns of labels and times by coder and name as found, and all others by their title."""
+
+    coded: dict[str, dict[str, int]]
+    others: dict[str, int]
+
+
+def _columns(header: Sequence[str], head: str, naming: Naming, faults: Faults) -> _Columns:
+    """Tell a header's columns apart; what would be lost, or is but nearly a dimension, is a fault."""
+    names, columns = naming.schema.names, _Columns({}, {})
+    expected = {*KNOWN, *(f"{kind} {name}" for kind in PREDICTED for name in names)}
+    first: dict[tuple[str, str], int] = {}
+    for index, title in enumerate(header):
         name, coder = title, NOBODY
         if named := _NAMED.fullmatch(title):
             name, coder = named[1], named[2]
-        if name in schema.names or name in TIMES:
-            places.setdefault(coder, {}).setdefault(TIMES[0] if name in TIMES else name, index)
-        elif coder != NOBODY or nearest(title, schema.names):
+        if title in naming.ignored or name in naming.ignored:
+            continue
+        dimension = naming.dimension(name)
+        before = first.setdefault((coder, dimension or name), index)
+        if before != index and (dimension or name in expected):
             faults.add(
-                f"{where}:1",
-                f"expected columns {', '.join(schema.names)}; found {title!r}{nearest(name, schema.names)}",
+                head,
+                f"expected one column of {dimension or title!r}; found {header[before]!r} ({before + 1}) and {title!r} "
+                f"({index + 1}): rename or remove one",
             )
-    keys = {title: index for index, title in reversed([*enumerate(table.header)])}
-    asked = tuple(name for name in schema.names if any(name in columns for columns in places.values()))
-    return [_raw(place, cells, keys, places, asked, schema) for place, cells in table.rows]
+        elif dimension or name in TIMES:
+            columns.coded.setdefault(coder, {})[name] = index
+        elif coder != NOBODY or (title not in expected and nearest(title, names)):
+            faults.add(
+                head, f"expected columns {', '.join(names)}; found {title!r}{nearest(name, names)}{way_out(name)}"
+            )
+        else:
+            columns.others.setdefault(title, index)
+    return columns
 
 
-def _raw(
-    place: str,
-    cells: list[str],
-    keys: dict[str, int],
-    places: dict[str, dict[str, int]],
-    asked: tuple[str, ...],
-    schema: Schema,
-) -> Raw:
-    data = {key: cells[index] for key, index in keys.items() if index < len(cells)}
-    codings = []
-    for named, columns in places.items():
+def _raw(place: str, cells: list[str], columns: _Columns, naming: Naming) -> Raw:
+    data = {title: cells[index] for title, index in columns.others.items() if index < len(cells)}
+    ours, schema = PAYLOAD in columns.others, naming.schema
+    asked = {naming.dimension(name) for found in columns.coded.values() for name in found}
+    codings = list[Coding]()
+    for named, found in columns.coded.items():
         coder = named or next((data[key].strip() for key in CODERS if data.get(key, "").strip()), NOBODY)
-        row = {name: cells[index] for name, index in columns.items() if index < len(cells)}
-        at = row.pop(TIMES[0], "").strip()
-        answers: Answers = {name: part_labels(cell, schema[name]) for name, cell in row.items()}
-        answers = {name: values for name, values in answers.items() if values}
+        row = {name: cells[index] for name, index in found.items() if index < len(cells)}
+        answers: Answers = {
+            name: values
+            for name, cell in row.items()
+            if (dimension := naming.dimension(name)) and (values := part_labels(cell, schema[dimension], ours=ours))
+        }
         if answers:
+            at = next((row[key].strip() for key in TIMES if row.get(key, "").strip()), "")
             codings.append(Coding(answers, coder, at))
     about = {key: _value(key, data[key]) for key in ("doc", "n", *ABOUT) if data.get(key, "").strip()}
-    others = {k: v for k, v in data.items() if k not in (*CODERS, *TIMES, *ABOUT, *schema.names, "doc", "n", PAYLOAD)}
+    texts = {k: v for k, v in data.items() if v and (k in TEXT_KEYS or k not in KNOWN)}
     payload = payload_from(data.get(PAYLOAD, ""))
-    return Raw(place, text_in({k: v for k, v in others.items() if v}), about, tuple(codings), (), payload, asked)
+    return Raw(place, text_in(texts), about, tuple(codings), (), payload, tuple(n for n in schema.names if n in asked))
 
 
 def _column(name: str, coder: str) -> str:

@@ -15,6 +15,7 @@ from newslean.schema import Schema
 from train.exchange.inception import Span, layers, raw_from, spans_of
 from train.exchange.raw import Raw
 from train.exchange.sources import read_text, utf16_units
+from train.exchange.spelling import Naming
 from train.exchange.task import Task
 from train.rows import Faults, shown
 
@@ -45,7 +46,7 @@ class _Sentence:
     spans: dict[tuple[str, int], dict[str, str]] = field(default_factory=dict)
 
 
-def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
+def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     """Read a document: its sentences, with the annotations on their tokens."""
     text = read_text(path, faults)
     if text is None:
@@ -58,7 +59,7 @@ def read(path: Path, schema: Schema, faults: Faults) -> list[Raw]:
     raws = []
     for sentence in _sentences(lines, columns, path, faults):
         spans = [(layer, found) for (layer, _), found in sentence.spans.items()]
-        raws.append(raw_from(f"{path}:{sentence.line}", "\n".join(sentence.texts), spans, schema))
+        raws.append(raw_from(f"{path}:{sentence.line}", "\n".join(sentence.texts), spans, naming))
     return raws
 
 

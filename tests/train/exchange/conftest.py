@@ -1,11 +1,15 @@
 """A label set with what trips formats, and tasks with what trips them more."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from newslean.schema import schema_from_dict
+from train.exchange.answers import Judge
+from train.exchange.importing import import_labels, render_import
+from train.exchange.reading import Reading
 from train.exchange.task import task_of
 
 SCHEMA = {
@@ -76,3 +80,34 @@ def rows():
 @pytest.fixture(scope="session")
 def tasks(coded):
     return [task_of(row, coded) for row in ROWS]
+
+
+@pytest.fixture
+def load(tmp_path, schema):
+    """Import data, given as objects or text, into a label file; gives its rows and what was said."""
+
+    def run(data: Any, *, name="in.json", out="x.jsonl", judge: Any = None, every=False, **options: Any):
+        path = tmp_path / name
+        if isinstance(data, bytes):
+            path.write_bytes(data)
+        elif isinstance(data, str):
+            path.write_text(data, encoding="utf-8", newline="")
+        elif path.suffix == ".jsonl":
+            path.write_text("".join(json.dumps(row) + "\n" for row in data), encoding="utf-8")
+        else:
+            path.write_text(json.dumps(data), encoding="utf-8")
+        done = import_labels(
+            [path],
+            tmp_path / out,
+            schema,
+            reading=Reading(**options),
+            judge=Judge(schema, **(judge or {})),
+            append=True,
+            all_faults=every,
+        )
+        rows = [json.loads(line) for line in (tmp_path / out).open(encoding="utf-8")] if done.wrote else []
+        return SimpleNamespace(
+            rows=rows, said=render_import(done, tmp_path / out, every=every), done=done, out=tmp_path / out
+        )
+
+    return run

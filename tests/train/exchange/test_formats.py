@@ -12,6 +12,7 @@ from newslean.schema import schema_from_dict
 from train.exchange.formats import FORMATS, guess_format
 from train.exchange.spelling import join_labels, part_labels, safe_names
 from train.exchange.task import Prediction, Task
+from train.rows import Faults
 
 LABELS = {"topic": ["metals"], "mood": "rise"}
 
@@ -138,5 +139,7 @@ def test_labels_that_would_be_written_alike():
 def test_formats_are_told_apart_or_asked_for(tmp_path):
     for name, content in (("a.json", "{}"), ("a.jsonl", '{"text": "x"}'), ("a.bin", "x"), ("a.jsonl", '{"coders": 1}')):
         (tmp_path / name).write_text(content)
+        faults = Faults()
+        assert guess_format(tmp_path / name, faults) is None
         with pytest.raises(DataError, match=r"expected a file that shows its format; .* --format"):
-            guess_format(tmp_path / name)
+            faults.throw()

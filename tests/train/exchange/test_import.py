@@ -6,7 +6,6 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +13,7 @@ import pytest
 from newslean.errors import DataError
 from train.exchange.answers import Judge
 from train.exchange.formats import FORMATS
-from train.exchange.importing import import_labels, render_import
-from train.exchange.reading import Reading
+from train.exchange.importing import import_labels
 from train.exchange.task import task_of
 from train.exchange_commands import FORMATS as NAMES
 from train.rows import row_faults
@@ -36,34 +34,6 @@ def choice(mood: list[str] | None = None, topic: list[str] | None = None, **more
         if values
     ]
     return {"completed_by": {"id": 1, "email": "anna"}, "result": results, **more}
-
-
-@pytest.fixture
-def load(tmp_path, schema):
-    """Import data, given as objects or text, into a label file; gives its rows and what was said."""
-
-    def run(data: Any, *, name: str = "in.json", out: str = "x.jsonl", judge: Any = None, **options: Any):
-        path = tmp_path / name
-        if isinstance(data, bytes):
-            path.write_bytes(data)
-        elif isinstance(data, str):
-            path.write_text(data, encoding="utf-8", newline="")
-        elif path.suffix == ".jsonl":
-            path.write_text("".join(json.dumps(row) + "\n" for row in data), encoding="utf-8")
-        else:
-            path.write_text(json.dumps(data), encoding="utf-8")
-        done = import_labels(
-            [path],
-            tmp_path / out,
-            schema,
-            reading=Reading(**options),
-            judge=Judge(schema, **(judge or {})),
-            append=True,
-        )
-        rows = [json.loads(line) for line in (tmp_path / out).open(encoding="utf-8")] if done.wrote else []
-        return SimpleNamespace(rows=rows, said=render_import(done, tmp_path / out), done=done, out=tmp_path / out)
-
-    return run
 
 
 def test_label_studio(load):
@@ -209,7 +179,7 @@ def test_argilla_flat_and_nested(load):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("text,topic,mood\nOne.,metals|weather,rise\nTwo.,,flat\n", {"topic": ["metals", "weather"], "mood": "rise"}),
+        ("text,topic,mood\nOne.,metals,rise\nTwo.,,flat\n", LABELS),
         ("sentence;mood;topic;note\r\nOne.;rise;metals;x\r\nTwo.;flat;;\r\n", LABELS),
         ("mood\ttopic\ttext\nrise\tmetals\tOne.\nflat\t\tTwo.\n", LABELS),
         ('\ufefftext,topic,mood,coder\n"One.",metals,rise,anna\nTwo.,,flat,anna\n', LABELS),
@@ -310,12 +280,15 @@ def test_coders_come_together_and_change_their_minds(load, schema):
     assert found.done.merged.updated == 1
 
 
-def test_within_one_file_the_later_answer_counts(load):
+def test_within_one_file_the_later_answer_counts(load, tmp_path):
     row = {"text": "One.", "accept": ["mood:rise"], "answer": "accept", "_annotator_id": "a", "_timestamp": 100}
     found = load([row, {**row, "accept": ["mood:fall"], "_timestamp": 50}, row], name="a.jsonl")
     assert found.rows[0]["coders"] == {"a": {"mood": "rise"}}
     assert "changed: " in found.said
     assert "1 answers stood twice" in found.said
+    assert (
+        f"repeated: {tmp_path / 'a.jsonl'}:3: the same answer of coder 'a' as at {tmp_path / 'a.jsonl'}:2" in found.said
+    )
 
 
 def test_rows_keep_what_they_have(load, tmp_path, schema):
@@ -380,7 +353,10 @@ def test_a_sentence_of_another_label_file_is_not_added_twice(load, tmp_path):
 
 def test_what_training_would_refuse_is_not_written(load, tmp_path):
     rows = [{"text": text, "doc": "d", "n": 0, "label": ["mood:fall"]} for text in ("One.", "Another.")]
-    with pytest.raises(DataError, match=r"x.jsonl \(as it would be\):2: expected each sentence once"):
+    with pytest.raises(DataError, match=r"in.jsonl:2: expected each sentence once; .* \(first at .*in.jsonl:1\)"):
+        load(rows, name="in.jsonl")
+    rows = [{"text": f"{n}.", "doc": "d", "n": n, "source": "seed", "label": ["mood:fall"]} for n in (0, 2)]
+    with pytest.raises(DataError, match=r"in.jsonl:2: expected n 1 of doc 'd'; found 2: a row is missing"):
         load(rows, name="in.jsonl")
     assert not (tmp_path / "x.jsonl").exists()
     with pytest.raises(DataError, match="expected text that UTF-8 can hold"):

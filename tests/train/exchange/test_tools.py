@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from newslean.errors import DataError
 from train.exchange.answers import Judge
 from train.exchange.importing import import_labels, render_import
 from train.exchange.reading import Reading
@@ -16,11 +17,10 @@ U1, U2 = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222
 
 @pytest.fixture
 def read(coded, tmp_path):
-    def run(name, *, partial=False, **options):
+    def run(name, *, partial=False, split_on=(), **options):
         out = tmp_path / "x.jsonl"
-        done = import_labels(
-            [DATA / name], out, coded, reading=Reading(**options), judge=Judge(coded, partial=partial), append=True
-        )
+        judge = Judge(coded, partial=partial, split_on=split_on)
+        done = import_labels([DATA / name], out, coded, reading=Reading(**options), judge=judge, append=True)
         return [json.loads(line) for line in out.open(encoding="utf-8")], render_import(done, out)
 
     return run
@@ -99,7 +99,9 @@ def test_cas_with_offsets_in_utf_16(read):
 
 
 def test_webanno(read):
-    found, said = read("webanno.tsv", coder="anna", doc="paper-1")
+    with pytest.raises(DataError, match=r"'metals\|weather': split it into .*--split-on '\|' accepts it"):
+        read("webanno.tsv", coder="anna", doc="paper-1")
+    found, said = read("webanno.tsv", coder="anna", doc="paper-1", split_on=["|"])
     assert "webanno (guessed)" in said
     assert [row["text"] for row in found] == ["I like it 😊 .", "It \\ rained\t,\nthen."]
     assert [row["coders"]["anna"] for row in found] == [FULL, {"topic": [], "mood": "fall", "Frame 2": "none"}]
@@ -119,7 +121,9 @@ def test_prodigy(read):
 
 def test_excel(read):
     pytest.importorskip("openpyxl")
-    found, said = read("excel.xlsx")
+    with pytest.raises(DataError, match=r"excel.xlsx:2: .*'metals\|weather': split it into"):
+        read("excel.xlsx")
+    found, said = read("excel.xlsx", split_on=["|"])
     assert "excel (guessed), 3 rows" in said
     assert [(row["n"], row["text"]) for row in found] == [(1, "Copper rose 3 % 😀."), (2, "2024"), (3, "New\nline")]
     assert [row["coders"] for row in found] == [
