@@ -132,16 +132,19 @@ def _render_agreement(source: str, found: dict[str, Any]) -> list[str]:
     names = ", ".join(visible(coder) for coder in found["coders"])
     titles = [title for d, m in found["dimensions"].items() for title in (d, *(f"  {label}" for label in m["labels"]))]
     width = min(40, max(22, *map(columns_of, titles))) + 2
-    lines = [
-        f"{source}: agreement of {names}, with 95 % intervals over {over}:",
-        *([f"  (too few articles to trust an interval: {articles})"] if articles < FEW_GROUPS else []),
-        f"  {'':<{width}}{'units':>7}  {'percent':<22}{kappa:<22}Krippendorff's alpha",
-    ]
+    rows = []
     for name, measured in found["dimensions"].items():
         for title, row in [(name, measured), *((f"  {label}", row) for label, row in measured["labels"].items())]:
             percent = _with_interval(row, "percent", "{:.1f}", 100)
-            beyond, alpha = (_with_interval(row, measure, "{:.3f}", 1) for measure in (key, "alpha"))
-            lines.append(f"  {title:<{width}}{row['units']:>7,}  {percent:<22}{beyond:<22}{alpha}")
+            rows.append((title, row["units"], percent, *(_with_interval(row, m, "{:.3f}", 1) for m in (key, "alpha"))))
+    first, second = (max(20, *(len(row[column]) for row in rows)) + 2 for column in (2, 3))
+    lines = [
+        f"{source}: agreement of {names}, with 95 % intervals over {over}:",
+        *([f"  (too few articles to trust an interval: {articles})"] if articles < FEW_GROUPS else []),
+        f"  {'':<{width}}{'units':>7}  {'percent':<{first}}{kappa:<{second}}Krippendorff's alpha",
+    ]
+    for title, units, percent, beyond, alpha in rows:
+        lines.append(f"  {title:<{width}}{units:>7,}  {percent:<{first}}{beyond:<{second}}{alpha}")
     for name, measured in found["dimensions"].items():
         lines += _render_confusion(name, measured["confusion"])
     return lines

@@ -112,18 +112,15 @@ def _refuse(schema: Schema, change: Change) -> None:
         raise DataError(f"{change}: {known} for its rows to get; found {change.new!r}.")
     if change.option == "merge" and change.new in others:
         raise DataError(f"{change}: expected {change.new!r} among the labels to merge; it is a label that is there.")
-    if change.new is None and d.neutral in change.old:
-        raise DataError(
-            f"{change}: expected a label to drop; found the neutral one, which every 'single' dimension needs. "
-            f"Rename it, or merge it with another."
-        )
 
 
 def _changed_row(row: dict[str, Any], change: Change) -> dict[str, Any]:
     """Change the labels of one dimension, as `Schema.to_dict` gives it."""
     row = dict(row)
     row["labels"] = changed_value(row["labels"], change)
-    if "neutral" in row:
+    if change.option == "drop" and row.get("neutral") in change.old:
+        del row["neutral"]  # all labels that are left say something
+    elif "neutral" in row:
         row["neutral"] = changed_value(row["neutral"], change)
     pairs = [changed_value(pair, change) for pair in row.pop("opposites", [])]
     pairs = [pair for n, pair in enumerate(pairs) if len(pair) == 2 and pair not in pairs[:n]]

@@ -13,6 +13,7 @@ from typing import Any
 from newslean.schema import Labels, Schema
 from train.agreement import ADJUDICATED
 from train.codebook import CODEBOOK, codebook_drift
+from train.copies import MIN_LENGTH, NEAR, near_pairs, plain_text
 from train.disputes import differ, disputed, is_compared, said_of
 from train.labels import WHOLE_SOURCES, Example, LabelFiles, by_source, read_examples
 from train.params import BaselineParams
@@ -147,16 +148,29 @@ def _support(examples: Sequence[Example], schema: Schema, least: int) -> dict[st
 
 
 def _repeats(files: LabelFiles) -> dict[str, Any]:
-    """Find texts that stand in several articles: with other labels they are noise, in other splits a leak."""
-    by_text: dict[str, list[int]] = {}
-    for n, example in enumerate(files.examples):
-        by_text.setdefault(example.text, []).append(n)
-    repeats = [rows for rows in by_text.values() if len({files.examples[n].doc for n in rows}) > 1]
-    same = [_agree([files.examples[n].labels for n in rows]) for rows in repeats]
+    """Find texts that stand again: with other labels they are noise, in other articles and splits a leak.
+
+    That an article says the same twice, and that it is labelled alike, is neither.
+    """
+    repeats = []
+    for rows in _by_text(files).values():
+        examples = [files.examples[n] for n in rows]
+        same = _agree([e.labels for e in examples])
+        if not same or len({e.doc for e in examples}) > 1:
+            repeats.append((same, rows))
     # Those with different labels first: they need a person's eye.
-    order = sorted(range(len(repeats)), key=lambda i: same[i])
-    first = [{"same": same[i], "rows": [files.place(n) for n in repeats[i]]} for i in order[:MAX_SHOWN]]
-    return {"same": sum(same), "different": len(same) - sum(same), "first": first}
+    order = sorted(repeats, key=lambda repeat: repeat[0])
+    first = [{"same": same, "rows": [files.place(n) for n in rows]} for same, rows in order[:MAX_SHOWN]]
+    number = sum(same for same, _ in repeats)
+    return {"same": number, "different": len(repeats) - number, "first": first}
+
+
+def _by_text(files: LabelFiles) -> dict[str, list[int]]:
+    """Bring together the rows of each text; case and white space make no difference."""
+    found: dict[str, list[int]] = {}
+    for n, example in enumerate(files.examples):
+        found.setdefault(plain_text(example.text), []).append(n)
+    return found
 
 
 def _agree(labels: list[Labels]) -> bool:
@@ -167,11 +181,7 @@ def _agree(labels: list[Labels]) -> bool:
 
 def _near(files: LabelFiles) -> dict[str, Any]:
     """Find texts that stand almost the same in several articles: folds keep copies together, but not these."""
-    from train.copies import MIN_LENGTH, NEAR, near_pairs, plain_text
-
-    by_text: dict[str, list[int]] = {}
-    for n, example in enumerate(files.examples):
-        by_text.setdefault(plain_text(example.text), []).append(n)
+    by_text = _by_text(files)
     rows = [*by_text.values()]
     found: list[dict[str, Any]] = []
     set_aside = different = 0

@@ -68,11 +68,12 @@ def _render_codebook(found: dict[str, Any] | None) -> list[str]:
 
 def _render_repeats(repeats: dict[str, Any]) -> list[str]:
     lines = [
-        f"Texts in several articles: {repeats['same']:,} with the same labels, {repeats['different']:,} with others"
+        f"Texts that stand again, case and spaces aside: {repeats['same']:,} in several articles with the same labels, "
+        f"{repeats['different']:,} with other labels"
     ]
     for repeat in repeats["first"]:
         rows = "; ".join(shown_place(row) for row in repeat["rows"])
-        lines.append(f"  {'same' if repeat['same'] else 'different'}: {rows}")
+        lines.append(f"  same text, {'same' if repeat['same'] else 'other'} labels: {rows}")
     return lines
 
 

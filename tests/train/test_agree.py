@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,22 @@ def test_the_rendering(tmp_path: Path) -> None:
     assert "stance: a (rows) against b (columns)" in text
     assert "only a" in text
     assert "too few articles to trust an interval: 3" in text
+
+
+def test_columns_never_touch(tmp_path: Path) -> None:
+    """Coders who contradict each other throughout have the widest numbers: -1.000 [-1.000, -1.000]."""
+    rows = []
+    for n in range(6):
+        stances = ("none", "closing") if n < 3 else ("closing", "none")
+        rows.append(row(n, "x y", **dict(zip("ab", map(said, stances), strict=True))))
+    lines = render_agree(agree(tmp_path, rows)).splitlines()
+    head = next(n for n, line in enumerate(lines) if "Cohen's kappa" in line)
+    table = [re.split(r"\s{2,}", line.strip()) for line in lines[head + 1 : head + 8]]
+    assert [len(cells) for cells in table] == [5] * 7
+    stance = next(cells for cells in table if cells[0] == "stance")
+    assert stance[3] == "-1.000 [-1.000, -1.000]"
+    start = lines[head].index("Krippendorff")
+    assert all(line[start - 1] == " " and line[start] != " " for line in lines[head + 1 : head + 8])
 
 
 def test_three_coders_get_kappa_of_fleiss(tmp_path: Path) -> None:

@@ -44,6 +44,9 @@ def test_what_becomes_of_the_schema() -> None:
     assert schema(("merge", "topic:chips,code=code"))["topic"].labels == ("code", "tests")
     assert schema(("drop", "stance:west"))["stance"].opposites == ()
     assert schema(("drop", "topic")).names == ("stance",)
+    for value in ("stance:none", "stance:none=closing"):
+        assert (dropped := schema(("drop", value))["stance"]).neutral is None
+        assert dropped.labels == ("east", "west", "closing")
     assert schema(("drop", "topic:chips=code"))["topic"].labels == ("code", "tests")
     twice = schema(("rename", "stance=lean"), ("rename", "lean:east=orient"), ("drop", "lean:closing=none"))
     assert twice["lean"].labels == ("orient", "west", "none")
@@ -62,7 +65,6 @@ def test_what_becomes_of_the_schema() -> None:
         ("merge", "stance:closing=x", "expected DIMENSION:A,B=NEW"),
         ("merge", "stance:closing,=x", "expected DIMENSION:A,B=NEW"),
         ("merge", "stance:east,west=none", "expected 'none' among the labels to merge"),
-        ("drop", "stance:none", "the neutral one"),
         ("drop", "stance:east=new", "for its rows to get; found 'new'"),
         ("drop", "stance=lean", "expected DIMENSION:LABEL,"),
         ("drop", "topic:", "expected DIMENSION:LABEL,"),

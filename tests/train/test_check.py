@@ -183,6 +183,33 @@ def test_texts_that_are_almost_the_same(tmp_path: Path) -> None:
     assert LONG.format("Arlen") not in json.dumps(result)
 
 
+def test_the_same_text_with_other_labels(tmp_path: Path) -> None:
+    """Whatever its case and spaces, and in one article too."""
+    rows = [
+        row("a", 0, LONG.format("Arlen"), labels("none", "chips"), labels("none", "chips")),
+        row("b", 0, LONG.format("Arlen").upper().replace(" ", "  "), labels("closing"), labels("closing")),
+        row("c", 0, "They trail.", labels("closing"), labels("closing")),
+        row("c", 1, "They trail.", labels("us_ahead"), labels("us_ahead")),
+        row("d", 0, "Read on", labels(), labels()),
+        row("d", 1, "Read on", labels(), labels()),  # labelled alike in its own article
+        row("e", 0, "Chips", labels(), labels()),
+        row("f", 0, "chips", labels(), labels()),
+    ]
+    result = check(tmp_path, *rows)
+    repeats = result["repeats"]
+    assert (repeats["same"], repeats["different"]) == (1, 2)
+    found = [(repeat["same"], [(r["doc"], r["n"]) for r in repeat["rows"]]) for repeat in repeats["first"]]
+    assert found == [
+        (False, [("a", 0), ("b", 0)]),
+        (False, [("c", 0), ("c", 1)]),
+        (True, [("e", 0), ("f", 0)]),
+    ]
+    path = tmp_path / "x.jsonl"
+    text = render_check(result)
+    assert f"same text, other labels: {path}:3 (c 0); {path}:4 (c 1)" in text
+    assert f"same text, same labels: {path}:7 (e 0); {path}:8 (f 0)" in text
+
+
 def test_the_codebook_beside_the_schema(tmp_path: Path) -> None:
     (tmp_path / "CODEBOOK.md").write_text("# Topic: `chips`\n\nStance: `closeing` or `none`, see `text`.\n")
     result = check(tmp_path, row("a", 0, "x", labels(), labels()), folder=tmp_path)

@@ -63,6 +63,17 @@ def test_one_article_cannot_be_held_out(examples: list[Example], schema: Schema)
 
 
 @needs_cleanlab
+@pytest.mark.parametrize("texts", [("!!!", "???", "..."), ("Copper.", "Zinc.")])
+def test_too_few_words_to_learn_from(schema: Schema, texts: tuple[str, ...]) -> None:
+    rows = [
+        Example(f"d{n}", 0, text, False, f"d{n}", "user", {"topic": [], "mood": ["rise", "fall"][n % 2]})
+        for n, text in enumerate(texts)
+    ]
+    with pytest.raises(DataError, match=f"found too few in {len(rows)} rows. Add rows"):
+        find_label_errors(rows, schema, BaselineParams(min_df=2), seed=0)
+
+
+@needs_cleanlab
 def test_the_check_lists_them(examples: list[Example], schema: Schema, tmp_path: Path) -> None:
     rows, wrong = with_errors(examples)
     path = tmp_path / "a.jsonl"

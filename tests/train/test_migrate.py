@@ -111,6 +111,20 @@ def test_a_dropped_label_leaves_rows_for_the_others(folder: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(("drop", "mood"), [("mood:flat", None), ("mood:flat=fall", "fall")])
+def test_a_dropped_neutral_label(folder: Path, drop: str, mood: str | None) -> None:
+    migrate(folder, read_change("drop", drop))
+    text = (folder / "schema.toml").read_text()
+    assert "neutral" not in text
+    assert "# Ours." in text
+    schema = read_schema(folder / "schema.toml")
+    assert (schema["mood"].labels, schema["mood"].neutral) == (("rise", "fall"), None)
+    found = rows(folder / "sentences" / "a.jsonl")
+    assert [r["labels"].get("mood") for r in found] == ["rise", mood, "fall"]
+    assert found[1]["coders"]["a"] == found[1]["labels"]
+    assert len(read_examples([folder], schema).examples) == 4
+
+
 def test_faults_stop_it(folder: Path) -> None:
     path = folder / "sentences" / "c.jsonl"
     good = path.read_text()

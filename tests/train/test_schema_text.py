@@ -63,6 +63,12 @@ def test_comments_survive_a_label_that_is_dropped() -> None:
     assert edited.count("#") == TEXT.count("#")
 
 
+def test_a_dropped_neutral_label_takes_its_line() -> None:
+    edited = edit(TEXT, read_change("drop", "stance:none"))
+    expected = TEXT.replace(', "none"] # in', "] # in").replace('neutral = "none"\n', "")
+    assert edited == expected
+
+
 def test_a_dropped_dimension_leaves_the_comment_of_the_next() -> None:
     edited = edit(TEXT, read_change("drop", "topic"), rows=[None, "stance"])
     assert edited.startswith("# The label set.")
