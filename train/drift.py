@@ -3,6 +3,7 @@
 Knows a tagger, a reference and scored sentences. What the numbers mean is left to `train.drift_verdict`.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import numpy as np
 
 from newslean.schema import Dimension
 from newslean.tagger import Tagger
-from train.drift_reference import Errors, Floats, confidence_of, errors_of, is_model, read_errors
+from train.drift_reference import Errors, Floats, Witness, confidence_of, errors_of, is_model, read_errors
 from train.metrics import BINS, indicator
 from train.prevalence import adjusted_count, corrected_shares, expectation_maximisation, unmix
 from train.scored import Scored, read_scored
-from train.shift import Counts, compare, count_in_bins, decile_edges, mean_difference, sums_by_article
+from train.shift import Counts, Sample, compare, count_in_bins, decile_edges, mean_difference, sums_by_article
 from train.words import strangeness
 
 Report = dict[str, Any]
@@ -27,7 +28,7 @@ EQUAL_EDGES = np.linspace(0, 1, BINS + 1)
 
 def measure_drift(
     reference: Path, new: Path, tagger: Tagger, *, model: Path, texts: tuple[Path, ...] = (), seed: int = 0,
-    replicates: int = 500,
+    replicates: int = 500, on_note: Callable[[str], None] | None = None,
 ) -> Report:  # fmt: skip
     """Compare new text with what a model was trained on, or with what it scored before.
 
@@ -39,29 +40,32 @@ def measure_drift(
         As for `train.scored.read_scored`.
     model : Path
         Folder of the tagger: how it errs is read there, unless the reference holds labels that it never saw.
+    on_note : callable, optional
+        As for `train.scored.read_scored`.
 
     Returns
     -------
     dict
-        Plain data: ``reference, new, words, tokens, length, dimensions``; None where something cannot be had.
+        Plain data: ``reference, new, words, tokens, length, dimensions``; None where something cannot be had, as
+        intervals cannot from a single article.
 
     Raises
     ------
     DataError, ModelError
         If something cannot be read, or the new text holds no sentence.
     """
-    recent = read_scored(new, tagger, seed=seed)
+    recent = read_scored(new, tagger, seed=seed, on_note=on_note)
     if is_model(reference):
-        part, errors = read_errors(reference, tagger)
-        old, about = None, {"name": str(reference), "errors": f"{part} of {reference}"}
+        old, witness = None, read_errors(reference, tagger)
     else:
-        old = read_scored(reference, tagger, seed=seed, texts=texts)
-        errors, source = _errors(old, tagger, model)
-        about = {"name": old.name, "errors": source, **_size(old)}
+        old = read_scored(reference, tagger, seed=seed, texts=texts, on_note=on_note)
+        witness = _witness(old, tagger, model)
+    about = {"name": str(reference), "errors": witness.name, "errors_articles": witness.articles}
+    errors = witness.errors
     rest = {"seed": seed, "replicates": replicates}
     report: Report = {
         "model": f"{tagger.manifest.name} {tagger.manifest.version}",
-        "reference": about,
+        "reference": about | (_size(old) if old else {}),
         "new": {"name": recent.name, **_size(recent)},
         **_compare_words(old, recent, tagger, **rest),
         "length": _compare_lengths(old, recent, **rest) if old else None,
@@ -77,19 +81,20 @@ def measure_drift(
     return report
 
 
-def _errors(old: Scored, tagger: Tagger, model: Path) -> tuple[dict[str, Errors], str]:
+def _witness(old: Scored, tagger: Tagger, model: Path) -> Witness:
     """Take errors from labels that the model never saw, otherwise from its own reports, if it has any."""
     found = {d.name: errors_of(old, d) for d in tagger.schema.dimensions}
     if not old.seen and any(found.values()):
-        return {name: errors for name, errors in found.items() if errors}, old.name
-    if not (model / "evaluation").is_dir():
-        return {}, ""
-    part, errors = read_errors(model, tagger)
-    return errors, f"{part} of {model}"
+        return Witness(old.name, _articles(old), {name: errors for name, errors in found.items() if errors})
+    return read_errors(model, tagger) if (model / "evaluation").is_dir() else Witness("", 0, {})
 
 
 def _size(scored: Scored) -> dict[str, Any]:
-    return {"sentences": len(scored.texts), "articles": len({*scored.groups.tolist()}), "seen": scored.seen}
+    return {"sentences": len(scored.texts), "articles": _articles(scored), "seen": scored.seen}
+
+
+def _articles(scored: Scored) -> int:
+    return len({*scored.groups.tolist()})
 
 
 def _compare_words(old: Scored | None, new: Scored, tagger: Tagger, *, seed: int, replicates: int) -> Report:
@@ -106,7 +111,7 @@ def _compare_words(old: Scored | None, new: Scored, tagger: Tagger, *, seed: int
         if old:
             each = [getattr(f, unknown) / np.maximum(getattr(f, total), 1) for f in found]
             row["difference"], row["interval"] = mean_difference(
-                each[0], old.groups, each[1], new.groups, seed=seed, replicates=replicates
+                (each[0], old.groups), (each[1], new.groups), seed=seed, replicates=replicates
             )
         result[key] = row
     if result["words"]:
@@ -139,7 +144,7 @@ def _compare_confidence(
         edges = decile_edges(values.astype(float))
         before = _scores_in(old, d, edges)
     elif errors is not None:
-        before, edges = Counts(errors.confidence[None, :]), EQUAL_EDGES
+        before, edges = Counts(errors.confidence[None, :], summed=True), EQUAL_EDGES
     else:
         return None
     return compare(before, _scores_in(new, d, edges), seed=seed, replicates=replicates)
@@ -149,15 +154,15 @@ def _expected_accuracy(
     old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, *, seed: int, replicates: int
 ) -> Report | None:
     """Expect accuracy to fall as much as confidence did (difference of confidences, Guillory et al. 2021)."""
-    values = confidence_of(new, d)
+    before: Sample | float
     if old and not old.seen:
-        before, groups = confidence_of(old, d), old.groups
+        before = confidence_of(old, d), old.groups
     elif errors is not None:
-        before, groups = np.array([errors.surest]), np.array(["all"])
+        before = errors.surest
     else:
         return None
-    rise, bounds = mean_difference(before, groups, values, new.groups, seed=seed, replicates=replicates)
-    found: Report = {"loss": -rise, "interval": [-bounds[1], -bounds[0]]}
+    rise, bounds = mean_difference(before, (confidence_of(new, d), new.groups), seed=seed, replicates=replicates)
+    found: Report = {"loss": -rise, "interval": [-bounds[1], -bounds[0]] if bounds else None}
     return found | {"reference": errors.accuracy if errors else None, "new": errors.accuracy + rise if errors else None}
 
 
@@ -185,7 +190,7 @@ def _prevalence(
                 "reference": float((prior if before is None else before)[n]),
                 "corrected": float(shares[n]),
                 "em": float(maximised[n]),
-                "interval": [float(low[n]), float(high[n])],
+                "interval": [float(low[n]), float(high[n])] if len(counts) > 1 else None,
                 "pacc": None if probabilistic is None else float(probabilistic[n]),
             }
     return result

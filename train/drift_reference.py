@@ -48,13 +48,27 @@ class Errors:
     accuracy: float
 
 
-def read_errors(folder: Path, tagger: Tagger) -> tuple[str, dict[str, Errors]]:
-    """Read how a model erred on text that it had not seen, from the reports in its folder.
+@dataclass(frozen=True)
+class Witness:
+    """How a model errs, and who says so.
 
-    Returns
-    -------
-    (part, errors)
-        Which part of the evaluation it is, and the errors by dimension.
+    Attributes
+    ----------
+    name : str
+        Of the labels or the report; "" where nothing is known.
+    articles : int
+        How many were counted.
+    errors : dict
+        By dimension.
+    """
+
+    name: str
+    articles: int
+    errors: dict[str, Errors]
+
+
+def read_errors(folder: Path, tagger: Tagger) -> Witness:
+    """Read how a model erred on text that it had not seen, from the reports in its folder.
 
     Raises
     ------
@@ -72,9 +86,10 @@ def read_errors(folder: Path, tagger: Tagger) -> tuple[str, dict[str, Errors]]:
     path = folder / "evaluation" / part / "report.json"
     try:
         report = json.loads(path.read_bytes())
-        return part, {
+        found = {
             d.name: _from_report(d, report["dimensions"][d.name]["models"][kind]) for d in tagger.schema.dimensions
         }
+        return Witness(f"{part} of {folder}", int(report["articles"]), found)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: expected the report of this model; {error!r}. Restore the model folder.") from None
 

@@ -26,13 +26,13 @@ SHARE_WATCH = 0.05
 this is a finding, not a fault of the model, so it never says more than to watch."""
 
 FEW_ARTICLES = 20
-"""Under this many articles intervals over them are too narrow."""
+"""Under this many articles intervals over them are too narrow, and signs come by chance: there is no verdict."""
 
 VERDICTS = {
     "label again": "The model is not at home here any more: label some of these sentences and train again.",
     "watch": "Something moved. The model may still do: look at the signs, and measure again with more text.",
     "same": "This looks like what the model knows: no reason to label again.",
-    "cannot tell": "Too few articles to tell: score more of them.",
+    "cannot tell": "With so few articles chance alone brings signs, or hides them: compare more.",
 }
 
 
@@ -42,28 +42,50 @@ def judge(report: Report) -> Report:
     Returns
     -------
     dict
-        ``verdict``: a key of `VERDICTS`. ``signs``: list of ``{"level": "alarm" | "watch", "what"}``.
+        ``verdict``: a key of `VERDICTS`. ``reason``: what it means, and what to do.
+        ``signs``: list of ``{"level": "alarm" | "watch", "what"}``.
     """
     signs = [*_word_signs(report)]
     length = report["length"]
-    if length and length["psi"] >= PSI_ALARM and length["psi"] > length["psi_chance"]:
+    if length and _exceeds(length, PSI_ALARM):
         signs.append(
             ("watch", f"sentences are of other lengths (PSI {length['psi']:.2f}, chance {length['psi_chance']:.2f})")
         )
     for name, found in report["dimensions"].items():
         signs += _score_signs(name, found)
         signs += _share_signs(name, found["labels"])
-    levels = {level for level, _ in signs}
-    verdict = "label again" if "alarm" in levels else "watch" if levels else "same"
-    if verdict == "same" and report["new"]["articles"] < FEW_ARTICLES:
-        verdict = "cannot tell"
-    return {"verdict": verdict, "signs": [{"level": level, "what": what} for level, what in signs]}
+    levels, few = {level for level, _ in signs}, _too_few(report)
+    verdict = "cannot tell" if few else "label again" if "alarm" in levels else "watch" if levels else "same"
+    reason = VERDICTS[verdict]
+    if few:
+        reason += f" Expected {FEW_ARTICLES} or more on either side; found {'; '.join(few)}."
+    return {"verdict": verdict, "reason": reason, "signs": [{"level": level, "what": what} for level, what in signs]}
+
+
+def _too_few(report: Report) -> list[str]:
+    """Say what has too few articles to compare with, or to be compared."""
+    old, new = report["reference"], report["new"]
+    sides = [(old["name"], old["articles"])] if "articles" in old else []
+    if old.get("seen", True) and old["errors"]:  # scores are compared with those of the model's own report
+        sides.append((old["errors"], old["errors_articles"]))
+    sides.append((new["name"], new["articles"]))
+    return [f"{number} in {name}" for name, number in sides if number < FEW_ARTICLES]
+
+
+def _exceeds(row: Report, bound: float) -> bool:
+    """Whether a distance reaches a bound and is more than chance brings; not where that cannot be told."""
+    return row["psi_chance"] is not None and row["psi"] >= bound and row["psi"] > row["psi_chance"]
+
+
+def _above(bounds: list[float] | None) -> bool:
+    """Whether an interval lies above 0; not where there is none."""
+    return bounds is not None and bounds[0] > 0
 
 
 def _word_signs(report: Report) -> list[tuple[str, str]]:
     signs = []
     words, tokens = report["words"], report["tokens"]
-    if words and words["reference"] is not None and words["interval"][0] > 0 and words["difference"] >= WORDS_WATCH:
+    if words and words["reference"] is not None and _above(words["interval"]) and words["difference"] >= WORDS_WATCH:
         level = "alarm" if words["difference"] >= WORDS_ALARM else "watch"
         signs.append(
             (level, f"more words that the model does not know: {words['new']:.1%}, was {words['reference']:.1%}")
@@ -76,10 +98,10 @@ def _word_signs(report: Report) -> list[tuple[str, str]]:
 def _score_signs(name: str, found: Report) -> list[tuple[str, str]]:
     signs = []
     scores, accuracy = found["confidence"], found["accuracy"]
-    if scores and scores["psi"] >= PSI_WATCH and scores["psi"] > scores["psi_chance"]:
+    if scores and _exceeds(scores, PSI_WATCH):
         level = "alarm" if scores["psi"] >= PSI_ALARM else "watch"
         signs.append((level, f"{name}: other scores (PSI {scores['psi']:.2f}, chance {scores['psi_chance']:.2f})"))
-    if accuracy and accuracy["loss"] >= LOSS_WATCH and accuracy["interval"][0] > 0:
+    if accuracy and accuracy["loss"] >= LOSS_WATCH and _above(accuracy["interval"]):
         level = "alarm" if accuracy["loss"] >= LOSS_ALARM else "watch"
         signs.append((level, f"{name}: less sure; expect {accuracy['loss']:.1%} more wrong answers"))
     return signs
@@ -88,7 +110,7 @@ def _score_signs(name: str, found: Report) -> list[tuple[str, str]]:
 def _share_signs(name: str, labels: Report) -> list[tuple[str, str]]:
     signs = []
     for label, row in labels.items():
-        if "corrected" not in row:
+        if not row.get("interval"):
             continue
         moved = any(abs(row[way] - row["reference"]) >= SHARE_WATCH for way in ("corrected", "em"))
         if moved and not row["interval"][0] - SHARE_WATCH <= row["em"] <= row["interval"][1] + SHARE_WATCH:
@@ -111,9 +133,10 @@ def render_drift(report: Report) -> str:
     size = (
         f"{old['sentences']:,} sentences of {old['articles']:,} articles" if "sentences" in old else "its own summary"
     )
+    errors = old["errors"] or "(unknown: shares are not corrected)"
     lines = [
         f"model {report['model']}",
-        f"reference {old['name']}: {size}; errors as in {old['errors'] or '(unknown: shares are not corrected)'}",
+        f"reference {old['name']}: {size}; errors as in {errors}",
         f"new {new['name']}: {new['sentences']:,} sentences of {new['articles']:,} articles",
     ]
     if old.get("seen"):
@@ -121,9 +144,10 @@ def render_drift(report: Report) -> str:
     lines += ["", *_text_lines(report)]
     for name, found in report["dimensions"].items():
         lines += ["", *_dimension_lines(name, found)]
-    lines += ["", "Signs:", *(f"  {sign['level']}: {sign['what']}" for sign in report["signs"])]
+    lines += ["", "Signs, which chance may have brought:" if report["verdict"] == "cannot tell" else "Signs:"]
+    lines += [f"  {sign['level']}: {sign['what']}" for sign in report["signs"]]
     lines += [] if report["signs"] else ["  none"]
-    lines += ["", f"Verdict: {report['verdict']}. {VERDICTS[report['verdict']]}"]
+    lines += ["", f"Verdict: {report['verdict']}. {report['reason']}"]
     if report["verdict"] in ("label again", "watch"):
         lines.append(
             "Which sentences: python -m train labels next --from FILES -n 50 --out tasks.jsonl; least sure here:"
@@ -163,7 +187,8 @@ def _dimension_lines(name: str, found: Report) -> list[str]:
     for label, row in found["labels"].items():
         rest = "        -"
         if "corrected" in row:
-            rest = f"{row['corrected']:8.1%} [{row['interval'][0]:.1%}, {row['interval'][1]:.1%}]"
+            bounds = row["interval"]
+            rest = f"{row['corrected']:8.1%} " + (f"[{bounds[0]:.1%}, {bounds[1]:.1%}]" if bounds else "(one article)")
         before = f"{row['reference']:9.1%}" if "reference" in row else f"{'-':>9}"
         em = f"{row['em']:.1%}" if "em" in row else "-"
         lines.append(f"  {label:<{max(width, 18)}}  {before}  {row['counted']:8.1%}  {rest:<24}  {em:>6}")
@@ -172,6 +197,8 @@ def _dimension_lines(name: str, found: Report) -> list[str]:
 
 def _distances(row: Report) -> str:
     psi, ks = row["psi_interval"], row["ks_interval"]
+    if psi is None:
+        return f"PSI {row['psi']:.3f}, JS {row['js']:.3f}, KS {row['ks']:.3f} (one article: no interval)"
     return (
         f"PSI {row['psi']:.3f} [{psi[0]:.3f}, {psi[1]:.3f}] (chance under {row['psi_chance']:.3f}), "
         f"JS {row['js']:.3f}, "
@@ -179,5 +206,7 @@ def _distances(row: Report) -> str:
     )
 
 
-def _signed(value: float, bounds: list[float]) -> str:
-    return f"{value:+.1%} [{bounds[0]:+.1%}, {bounds[1]:+.1%}]"
+def _signed(value: float, bounds: list[float] | None) -> str:
+    return (
+        f"{value:+.1%} [{bounds[0]:+.1%}, {bounds[1]:+.1%}]" if bounds else f"{value:+.1%} (one article: no interval)"
+    )

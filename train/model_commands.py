@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
-from train.options import ROOT, data_options, models_option, params_folder, read_labels, read_test, readme_of
+from train.options import ROOT, data_options, models_option, params_folder, read_labels, readme_of, tell_skipped
 
 
 @click.group("models")
@@ -47,7 +47,9 @@ def show(models: Path, version: str) -> None:
 def diff(models: Path, first: str, second: str, on: Any, texts: Any, split: str, seed: int) -> None:
     """Compare two versions: labels, data, parameters, measures and, with --on, their answers label by label.
 
-    Whether a version has learnt the rows of FILE is for you to know.
+    Where the file has another label set than a version was trained on, the dimensions that all know are compared; a
+    label that a version does not know counts as never predicted. Whether a version has learnt the rows of FILE is for
+    you to know.
     """
     from train.versions import diff_models
 
@@ -59,17 +61,24 @@ def diff(models: Path, first: str, second: str, on: Any, texts: Any, split: str,
 def _answers(models: Path, first: str, second: str, on: Any, texts: Any, split: str, seed: int) -> str:
     from newslean.tagger import Tagger
     from train.assess import tag_examples
-    from train.compare import compare, render_comparison, shared_schema
+    from train.common import common_schema, fit_predictions
+    from train.compare import compare, render_comparison
+    from train.scored import read_labelled
     from train.versions import find_model
 
-    a, b = (Tagger.load(find_model(models, name)) for name in (first, second))
-    schema = shared_schema(b.schema, a.schema)[0]
-    if schema is None:
-        raise DataError(f"{first}, {second}: expected a dimension that both know in one form; found none.")
-    examples = [e for e in read_test(on, b.schema, texts).examples if split in ("", e.split)]
+    taggers = {name: Tagger.load(find_model(models, name)) for name in (first, second)}
+    schemas = {name: tagger.schema for name, tagger in taggers.items()}
+    # Where no label set lies beside the rows, the model that knows more is the likelier to know theirs.
+    most = max(schemas.values(), key=lambda schema: sum(len(d.labels) for d in schema.dimensions))
+    files, label_set = read_labelled(on, most, texts=texts)
+    tell_skipped(files.skipped)
+    examples = [e for e in files.examples if split in ("", e.split)]
     if not examples:
         raise DataError(f"{on[0]}: expected labelled sentences whose text is at hand; found none. See --texts.")
-    answers = [tag_examples("", tagger, examples).labels for tagger in (a, b)]
+    schema, notes = common_schema(label_set, schemas)
+    for note in notes:
+        click.echo(note, err=True)
+    answers = [fit_predictions(tag_examples("", taggers[name], examples), schema).labels for name in (first, second)]
     return render_comparison({"--on": compare(schema, examples, *answers, seed=seed)}, names=(first, second))
 
 

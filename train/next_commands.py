@@ -3,13 +3,16 @@
 Parse, call, print. Import what they need only when they run.
 """
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from newslean.errors import DataError
-from train.options import ROOT, label_paths
+from train.exchange_commands import FORMATS
+from train.options import ROOT, label_paths, schema_beside
 
 CURRENT = ROOT / "models" / "current"
 
@@ -38,22 +41,22 @@ CURRENT = ROOT / "models" / "current"
     help="Sentences that the whole model looks at, chosen by the baseline and at random.",
 )  # fmt: skip
 @click.option("--model", default=CURRENT, type=click.Path(path_type=Path), help="Model.  [default: models/current]")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="New .jsonl file of tasks.")
+@click.option(
+    "--format", "tool", type=click.Choice(FORMATS),
+    help="Write tasks for this tool, as labels export does.  [default: rows of a label file]",
+)  # fmt: skip
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New file of tasks, .jsonl or as --format.")
 def label_next(
-    sources: tuple[Path, ...], form: Any, model: Path, out: Path, labels: tuple[Path, ...], **options: Any
-) -> None:
+    sources: tuple[Path, ...], form: Any, model: Path, tool: str | None, out: Path, labels: tuple[Path, ...],
+    **options: Any,
+) -> None:  # fmt: skip
     """Choose the unlabelled sentences that teach a model most, and write them as tasks.
 
     Articles are split as the model has it: into sentences, paragraphs, or not at all. What stands in --labels already
     is left out. Rows marked "picked" were chosen for what they teach; those marked
     "random" were drawn, and only they tell how good a model is.
     """
-    if out.exists():
-        raise DataError(f"{out}: expected a new file, since tasks may have been coded there; found one. Name another.")
-    if out.suffix != ".jsonl" or not out.parent.is_dir():
-        raise DataError(f"{out}: expected a .jsonl file in a folder that exists; found another name. Make the folder.")
-    import json
-
+    _refuse_place(out, tool)
     from newslean.files import write_file
     from newslean.tagger import Tagger
     from train.candidates import labelled_hashes, read_candidates
@@ -61,7 +64,9 @@ def label_next(
 
     rejected: list[str] = []
     tagger = Tagger.load(model)
-    known = labelled_hashes(label_paths(labels, None)[0])
+    paths = label_paths(labels, None)[0]
+    label_set = _label_set(paths, tagger.schema) if tool else tagger.schema
+    known = labelled_hashes(paths)
     candidates = read_candidates(
         sources,
         form=form,
@@ -70,7 +75,7 @@ def label_next(
         on_reject=lambda r: rejected.append(f"{r.source}: {r.position}: {r.reason}"),
     )
     rows = suggest(candidates, tagger, Wish(**options), labelled=known)
-    write_file(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_file(out, _content(rows, tool, label_set))
     for line in rejected[:10]:
         _tell(f"rejected {line}")
     if len(rejected) > 10:
@@ -79,6 +84,43 @@ def label_next(
     drawn = sum(row["sample"] == "random" for row in rows)
     fewer = f"; asked for {number:,}: there are no more that differ" if len(rows) < number else ""
     click.echo(f"{out}: {len(rows):,} {tagger.schema.unit}s to label, {drawn:,} of them drawn at random{fewer}")
+
+
+def _refuse_place(out: Path, tool: str | None) -> None:
+    from train.exchange.formats import FORMATS as KNOWN
+
+    if out.exists():
+        raise DataError(f"{out}: expected a new file, since tasks may have been coded there; found one. Name another.")
+    suffix = KNOWN[tool].suffix if tool else ".jsonl"
+    if out.suffix != suffix or not out.parent.is_dir():
+        raise DataError(
+            f"{out}: expected a {suffix} file in a folder that exists; found another name. Make the folder; for another"
+            " kind of file, give its --format."
+        )
+
+
+def _label_set(paths: Sequence[Path], known: Any) -> Any:
+    """Find the label set that tasks are coded by: the one beside the labels, which may know more than the model."""
+    from newslean.schema import read_schema
+
+    path = schema_beside(paths)
+    found = read_schema(path) if path else known
+    if found.unit != known.unit or not {*found.names} & {*known.names}:
+        raise DataError(
+            f"{path}: expected the label set of the model: {', '.join(known.names)}, of each {known.unit}; found "
+            f"{', '.join(found.names)}, of each {found.unit}. Name the folder of the model's labels with --labels."
+        )
+    return found
+
+
+def _content(rows: Sequence[dict[str, Any]], tool: str | None, label_set: Any) -> bytes:
+    """Give chosen sentences as the bytes of a file: rows of a label file, or tasks for a tool."""
+    if tool is None:
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    from train.exchange.exporting import export_tasks
+    from train.exchange.task import task_of
+
+    return export_tasks([task_of(row, label_set) for row in rows], tool, label_set)
 
 
 @click.command()
@@ -92,19 +134,19 @@ def drift(reference: Path, new: Path, model: Path, texts: tuple[Path, ...], seed
     """Say whether NEW still looks like REFERENCE, and whether it is time to label again.
 
     REFERENCE: a model folder (the summary of its own training), labels, or what NEW may be. NEW: results of
-    predict.py --format json, scored rows (.jsonl, .parquet), or articles, which are scored now.
+    predict.py --format json, scored rows (.jsonl, .parquet), or articles, which are scored now: a dump or a folder of
+    files, or a .txt with a text a line, as labels next reads it: each line counts as an article. Under 20 articles on
+    either side there is no verdict.
 
     PSI 0.1 to 0.25 and beyond chance: watch; more: label again (Siddiqi 2006). Confidence down by 5 points, or 5 points
     more unknown words: label again. Shares of labels are corrected for the model's errors by adjusted counts (Forman
     2008), and by expectation maximisation (Saerens et al. 2002).
     """
-    import json
-
     from newslean.tagger import Tagger
     from train.drift import measure_drift
     from train.drift_verdict import judge, render_drift
 
-    report = measure_drift(reference, new, Tagger.load(model), model=model, texts=texts, seed=seed)
+    report = measure_drift(reference, new, Tagger.load(model), model=model, texts=texts, seed=seed, on_note=_tell)
     report |= judge(report)
     click.echo(json.dumps(report, ensure_ascii=False, indent=1) if as_json else render_drift(report))
 

@@ -1,20 +1,24 @@
 """Sentences with what a model says of them: results of predict.py, rows of a scored dump, labels, or text scored now.
 
-Knows the forms of results and of label files. Measures nothing.
+Knows the forms of results, of label files and of lists of texts. Measures nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from newslean.articles import Article
 from newslean.dump import Record, open_dump
 from newslean.errors import DataError
-from newslean.schema import Labels, Schema
+from newslean.schema import Dimension, Labels, Schema, read_schema
 from newslean.tagger import Logits, Tagger
+from train.candidates import read_candidates
+from train.labels import LabelFiles, read_examples
+from train.options import schema_beside
 from train.rows import Faults, read_objects, shown
 from train.scored_rows import Row, has_scores, json_rows, parquet_rows
 
@@ -52,7 +56,9 @@ class Scored:
     seen: bool = False
 
 
-def read_scored(path: Path, tagger: Tagger, *, seed: int, texts: Sequence[Path] = ()) -> Scored:
+def read_scored(
+    path: Path, tagger: Tagger, *, seed: int, texts: Sequence[Path] = (), on_note: Callable[[str], None] | None = None
+) -> Scored:
     """Read sentences with scores, or score what has none.
 
     Parameters
@@ -60,24 +66,34 @@ def read_scored(path: Path, tagger: Tagger, *, seed: int, texts: Sequence[Path] 
     path : Path
         Results of ``predict.py --format json`` (a list, one article, or an article a line); rows of a scored dump
         (.jsonl or .parquet: a sentence a row with text, labels and scores); a label file or folder, scored with the
-        model; or any text or dump of articles, scored with the model too.
+        model; a .txt file, each of whose lines is taken for an article, as `train.candidates` takes it for a text by
+        itself; or any dump of articles, scored with the model too.
     seed : int
         For the articles that are kept where there are more than `MOST_ARTICLES`.
+    on_note : callable, optional
+        Called with a line for what was guessed or left out.
 
     Raises
     ------
     DataError
         If it holds no sentence, or scores of other labels than the model's.
     """
+    note = on_note or (lambda _: None)
     if _is_labels(path):
-        return _from_labels(path, tagger, texts)
+        return _from_labels(path, tagger, texts, note)
     suffix = path.suffix.lower()
     rows: Iterator[Row] | None = None
     if suffix == ".parquet" and not path.is_dir():
         rows = parquet_rows(path)
     elif suffix in (".json", ".jsonl") and has_scores(path):
         rows = json_rows(path)
-    articles = _score(path, tagger) if rows is None else _articles(rows, path)
+    if rows is not None:
+        articles = _articles(rows)
+    elif suffix == ".txt" and path.is_file():  # one article would tell nothing, and `labels next` reads a list too
+        note(f"{path}: read as a list, an article a line (a folder of .txt files: an article a file)")
+        articles = _score(_lines(path, tagger.schema.unit), tagger)
+    else:
+        articles = _score(_dump(path), tagger)
     kept = _sample(articles, seed=seed)
     if not kept:
         raise DataError(f"{path}: expected scored sentences, labels or articles; found none. Name another file.")
@@ -93,12 +109,30 @@ def _is_labels(path: Path) -> bool:
     return isinstance(first.get("labels"), dict) and "scores" not in first
 
 
-def _from_labels(path: Path, tagger: Tagger, texts: Sequence[Path]) -> Scored:
+def read_labelled(paths: Sequence[Path], schema: Schema, *, texts: Sequence[Path]) -> tuple[LabelFiles, Schema]:
+    """Read labelled rows by the label set that lies beside them, which may have grown; by a model's where none does.
+
+    Raises
+    ------
+    DataError
+        If they do not keep to it, or cannot be read.
+    """
+    beside = schema_beside(paths)
+    label_set = read_schema(beside) if beside else schema
+    try:
+        return read_examples(paths, label_set, texts=texts), label_set
+    except DataError as error:
+        hint = "" if beside else "\nRead with a model's label set; put the labels' own schema.toml beside them."
+        raise DataError(f"{error}{hint}") from None
+
+
+def _from_labels(path: Path, tagger: Tagger, texts: Sequence[Path], note: Callable[[str], None]) -> Scored:
     """Score labelled rows: those that were set aside, if there are any, since the model has not learnt them."""
     from train.assess import tag_examples
-    from train.labels import read_examples
 
-    examples = [e for e in read_examples([path], tagger.schema, texts=texts).examples if not e.furniture]
+    files, label_set = read_labelled([path], tagger.schema, texts=texts)
+    asked = _asked_alike(path, label_set, tagger.schema, note)
+    examples = [e for e in files.examples if not e.furniture]
     aside = [e for e in examples if e.aside]
     chosen = aside or examples
     if not chosen:
@@ -106,29 +140,66 @@ def _from_labels(path: Path, tagger: Tagger, texts: Sequence[Path]) -> Scored:
     found = tag_examples("", tagger, chosen)
     scores = {d.name: _table([s[d.name] for s in found.scores], d.labels) for d in tagger.schema.dimensions}
     groups = np.array([e.group for e in chosen])
-    gold = [e.labels for e in chosen]
+    gold = [{d.name: _known(d, e.labels[d.name]) for d in asked if d.name in e.labels} for e in chosen]
     return Scored(str(path), groups, [e.text for e in chosen], scores, found.labels, gold, seen=not aside)
 
 
-def _score(path: Path, tagger: Tagger) -> Iterator[list[Row]]:
+def _asked_alike(path: Path, label_set: Schema, schema: Schema, note: Callable[[str], None]) -> list[Dimension]:
+    """Give the dimensions of a model that the coders were asked as it is, and say what is left out.
+
+    Yes and no to each label of a ``multi`` dimension mean the same whatever other labels there are; the answers to a
+    ``single`` one do not, since a new label takes its share from the others.
+    """
+    there = {d.name: d for d in label_set.dimensions}
+    if not {*schema.names} & {*there}:
+        raise DataError(
+            f"{path}: expected labels of a dimension that the model knows ({', '.join(schema.names)}); found "
+            f"{', '.join(there)}. Name a model of this label set with --model."
+        )
+    if unknown := [name for name in there if name not in schema.names]:
+        note(f"{path}: {', '.join(unknown)}: left out; the model does not know it.")
+    asked = []
+    for d in schema.dimensions:
+        other = there.get(d.name, d)
+        labels, others = {*d.labels}, {*other.labels}
+        if other.kind == d.kind and (labels <= others if d.multi else labels == others):
+            asked.append(d)
+        else:
+            note(f"{path}: {d.name}: the coders' answers are left out; they had other labels to choose from.")
+    return asked
+
+
+def _known(d: Dimension, answer: str | list[str]) -> str | list[str]:
+    return [label for label in answer if label in d.labels] if d.multi else answer
+
+
+def _lines(path: Path, unit: str) -> Iterator[Article]:
+    for candidate in read_candidates([path], form="sentences", unit=unit):
+        yield Article(candidate.doc, candidate.text)
+
+
+def _dump(path: Path) -> Iterator[Article]:
     rejected, any_record = "", False
     for outcome in open_dump(path):
         if not isinstance(outcome, Record):
             rejected = rejected or f"{outcome.source}: {outcome.reason.removeprefix(f'{outcome.source}: ')}"
             continue
         any_record = True
-        article = next(tagger.tag_articles([outcome.article]))
-        name = outcome.id or f"{outcome.article.source} {outcome.position}"
-        yield [
-            {"doc": name, "text": s.text, "labels": s.labels, "scores": s.scores}
-            for s in article.sentences
-            if not s.furniture
-        ]
+        yield replace(outcome.article, source=outcome.id or f"{outcome.article.source} {outcome.position}")
     if rejected and not any_record:
         raise DataError(rejected)
 
 
-def _articles(rows: Iterable[Row], path: Path) -> Iterator[list[Row]]:
+def _score(articles: Iterable[Article], tagger: Tagger) -> Iterator[list[Row]]:
+    for article in tagger.tag_articles(articles):
+        yield [
+            {"doc": article.source, "text": s.text, "labels": s.labels, "scores": s.scores, "where": article.source}
+            for s in article.sentences
+            if not s.furniture
+        ]
+
+
+def _articles(rows: Iterable[Row]) -> Iterator[list[Row]]:
     for _, group in groupby(rows, key=lambda row: row["doc"]):
         yield [*group]
 
@@ -146,22 +217,25 @@ def _sample(articles: Iterator[list[Row]], *, seed: int) -> list[list[Row]]:
 
 def _gather(name: str, articles: Sequence[list[Row]], schema: Schema) -> Scored:
     rows = [row for article in articles for row in article]
-    scores: Logits = {}
-    for d in schema.dimensions:
-        found = [row["scores"].get(d.name) for row in rows]
-        wrong = next((f for f in found if not isinstance(f, Mapping) or {*f} != {*d.labels}), None)
-        if wrong is not None or not all(found):
-            raise DataError(
-                f"{name}: expected scores of {d.name}: {', '.join(d.labels)}; found {shown(wrong)}. "
-                "Score it with the model that --model names."
-            )
-        scores[d.name] = _table(found, d.labels)
-    groups = np.array([str(row["doc"]) for row in rows])
     for row in rows:
-        if faults := [f for d in schema.dimensions for f in d.faults(row["labels"].get(d.name))]:
-            raise DataError(f"{name}: {faults[0]}. Score it with the model that --model names.")
+        if fault := next(filter(None, (_fault(d, row) for d in schema.dimensions)), ""):
+            raise DataError(f"{row['where']}: {fault}. Score it with the model that --model names.")
+    scores = {d.name: _table([row["scores"][d.name] for row in rows], d.labels) for d in schema.dimensions}
+    groups = np.array([str(row["doc"]) for row in rows])
     answers = [{d.name: row["labels"][d.name] for d in schema.dimensions} for row in rows]
     return Scored(name, groups, [row["text"] for row in rows], scores, answers)
+
+
+def _fault(d: Dimension, row: Row) -> str:
+    """Say what is wrong with a row's scores and labels of a dimension, or ""."""
+    scores = row["scores"].get(d.name)
+    if not isinstance(scores, Mapping) or {*scores} != {*d.labels}:
+        return f"expected scores of {d.name}: {', '.join(d.labels)}; found {shown(scores)}"
+    for label, value in scores.items():
+        # Rounded: a sum of floats may lie a hair beyond 1.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= round(value, 3) <= 1:
+            return f"{d.name}: {label}: expected a score from 0 to 1; found {shown(value)}"
+    return next(iter(d.faults(row["labels"].get(d.name))), "")
 
 
 def _table(rows: Sequence[Mapping[str, float]], labels: Sequence[str]) -> NDArray[np.float32]:

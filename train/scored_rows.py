@@ -69,20 +69,21 @@ def _no_json(path: Path, number: int, text: bytes) -> DataError:
 
 
 def _sentences(value: object, where: str) -> Iterator[Row]:
-    """Yield the rows of one article, or the row itself; what belongs to the page is left out."""
+    """Yield the rows of one article, or the row itself, each with its place; what belongs to the page is left out."""
     if not isinstance(value, dict):
         raise DataError(f"{where}: expected an article or a row as predict.py writes it; found {shown(value)}.")
     rows, whole = value.get("sentences", [value]), "sentences" in value
     # Two articles may have the same source, the name of a file with many: the line then tells them apart.
     keys = [str(value[key]) for key in GROUPS if isinstance(value.get(key), str | int)]
     doc = " ".join([*keys, where] if whole or not keys else keys)
-    for row in rows if isinstance(rows, list) else [None]:
+    for n, row in enumerate(rows if isinstance(rows, list) else [None], 1):
+        place = f"{where}, sentence {n}" if whole else where
         if isinstance(row, dict) and row.get("skipped"):
             continue  # no model was asked
         if not isinstance(row, dict) or not all(isinstance(row.get(key), kind) for key, kind in KINDS.items()):
-            raise DataError(f"{where}: expected text, labels and scores in each sentence; found {shown(row)}.")
+            raise DataError(f"{place}: expected text, labels and scores in each sentence; found {shown(row)}.")
         if not row.get("furniture"):
-            yield {**row, "doc": doc}
+            yield {**row, "doc": doc, "where": place}
 
 
 def parquet_rows(path: Path) -> Iterator[Row]:

@@ -16,6 +16,9 @@ from train.metrics import interval, resampling_weights
 
 Floats = NDArray[np.float64]
 
+Sample = tuple[Floats, NDArray[np.str_]]
+"""Numbers, and the article of each."""
+
 KS_CHANCE = 1.358
 """Kolmogorov's constant of 95 %."""
 
@@ -27,10 +30,12 @@ class Counts:
     Attributes
     ----------
     table : array, shape (articles, bins)
-        One row for all where articles are not known.
+    summed : bool
+        Whether the one row is of many articles that are not told apart; a single article is something else.
     """
 
     table: Floats
+    summed: bool = False
 
     @property
     def total(self) -> Floats:
@@ -71,10 +76,13 @@ def compare(reference: Counts, new: Counts, *, seed: int, replicates: int) -> di
         Jensen-Shannon divergence in bits, 0..1. ``ks``: the greatest distance of the cumulative shares (Kolmogorov and
         Smirnov). Each with its ``_interval``: percentile bootstrap of 95 % over articles. ``psi_chance`` and
         ``ks_chance``: what 95 % of pairs of samples without any drift stay under (Yurdakul and Naranjo 2020 for the
-        index: chi-squared times 1/n + 1/m), sentences counted as no more than their articles are worth.
+        index: chi-squared times 1/n + 1/m), sentences counted as no more than their articles are worth. Intervals and
+        chance are None where a sample is a single article: it does not tell how far another one would lie.
     """
     n, m = reference.total, new.total
     result: dict[str, Any] = {name: float(values) for name, values in _distances(n, m).items()}
+    if any(len(part.table) < 2 and not part.summed for part in (reference, new)):
+        return result | dict.fromkeys(("psi_interval", "js_interval", "ks_interval", "psi_chance", "ks_chance"))
     samples = [_resample(part, seed + k, replicates) for k, part in enumerate((reference, new))]
     both = min(map(len, samples))
     for name, values in _distances(*(sample[:both] for sample in samples)).items():
@@ -106,7 +114,7 @@ def divergence(first: Floats, second: Floats, *, axis: int = -1) -> Floats:
 
 
 def _resample(part: Counts, seed: int, replicates: int) -> Floats:
-    """Draw the articles anew, shape (replicates, bins); sentences by themselves where articles are not known."""
+    """Draw the articles anew, shape (replicates, bins); sentences by themselves where articles are not told apart."""
     weights = resampling_weights(len(part.table), seed=seed, replicates=replicates)
     if weights is None:
         total = part.total
@@ -126,17 +134,36 @@ def _effect(part: Counts, samples: Floats) -> float:
 
 
 def mean_difference(
-    reference: Floats, reference_groups: NDArray[np.str_], new: Floats, new_groups: NDArray[np.str_], *, seed: int,
-    replicates: int,
-) -> tuple[float, list[float]]:  # fmt: skip
-    """Give the difference of two means (new less reference), with its interval of 95 % over articles."""
-    pairs = []
-    for k, (values, groups) in enumerate(((reference, reference_groups), (new, new_groups))):
+    reference: Sample | float, new: Sample, *, seed: int, replicates: int
+) -> tuple[float, list[float] | None]:
+    """Give the difference of two means (new less reference), with its interval of 95 % over articles.
+
+    Parameters
+    ----------
+    reference : (values, articles) or float
+        A number is a mean that is taken as known.
+
+    Returns
+    -------
+    (difference, interval)
+        The interval is None where a sample is a single article: it does not tell how far another one would lie.
+    """
+    means: list[float] = []
+    drawn: list[Floats] = []
+    for k, sample in enumerate((reference, new)):
+        if isinstance(sample, float):
+            means.append(sample)
+            drawn.append(np.full(replicates, sample))
+            continue
+        values, groups = sample
+        means.append(float(values.mean()))
         table = sums_by_article(np.stack([values, np.ones(len(values))], axis=1), groups)
-        alone = len(table) < 2
-        sums = np.repeat(table, replicates, axis=0) if alone else _resample(Counts(table), seed + k, replicates)
-        pairs.append((float(values.mean()), sums[:, 0] / np.maximum(sums[:, 1], 1)))
-    (first, many_first), (second, many_second) = pairs
-    both = min(len(many_first), len(many_second))
-    low, high = interval(many_second[:both] - many_first[:both])
-    return second - first, [low, high]
+        if len(table) > 1:
+            sums = _resample(Counts(table), seed + k, replicates)
+            drawn.append(sums[:, 0] / np.maximum(sums[:, 1], 1))
+    difference = means[1] - means[0]
+    if len(drawn) < len(means):
+        return difference, None
+    both = min(map(len, drawn))
+    low, high = interval(drawn[1][:both] - drawn[0][:both])
+    return difference, [low, high]

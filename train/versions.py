@@ -40,24 +40,26 @@ def find_model(models: Path, name: str) -> Path:
 
 
 def list_models(models: Path) -> str:
-    """Give a table of the versions, oldest first, the current one marked."""
+    """Give a table of the versions, the one that was trained first at the top, the current one marked.
+
+    One that the history does not know goes by the day in its name, before those of that day that it knows.
+    """
     current = current_name(models)
-    times = {
-        e.get("version"): e.get("time", "") for e in read_history(models / HISTORY) if e.get("event") == "training"
-    }
-    rows, folders = [], _folders(models)
+    trainings = [e for e in read_history(models / HISTORY) if e.get("event") == "training"]
+    times = {str(e.get("version")): str(e.get("time", "")) for e in trainings}
+    rows, folders = list[tuple[str, str, list[str]]](), _folders(models)
     if current and models / current not in folders:
         folders.append(models / CURRENT)
     for path in folders:
         try:
             manifest = read_manifest(path)
+            name, kind, measured = folder_name(manifest), manifest.kind, headline_of(manifest)
         except ModelError as error:
-            rows.append(["", path.name, "", "", f"does not load: {error}"])
-            continue
-        name = folder_name(manifest)
-        date = times.get(name) or manifest.version[:10].replace(".", "-")
-        rows.append(["*" if name == current else "", name, manifest.kind, date, headline_of(manifest)])
-    return _table(["current", "version", "kind", "trained", "macro-F1"], rows)
+            name, kind, measured = path.name, "", f"does not load: {error}"
+        # The history names a training once, by its network; the baseline beside that is of the same time.
+        time = times.get(name) or times.get(name.removesuffix("-baseline")) or name[:10].replace(".", "-")
+        rows.append((time, name, ["*" if name == current else "", name, kind, time, measured]))
+    return _table(["current", "version", "kind", "trained", "macro-F1"], [row for _, _, row in sorted(rows)])
 
 
 def headline_of(manifest: Manifest) -> str:

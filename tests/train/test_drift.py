@@ -1,12 +1,15 @@
 """Drift with the real tiny model: what it is used to, and what it is not."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from newslean.articles import Article
@@ -16,6 +19,7 @@ from newslean.scoring.job import Job
 from newslean.scoring.run import score_dump
 from newslean.scoring.scorer import ScorerSettings
 from newslean.tagger import Tagger
+from tests.conftest import SCHEMA_TOML
 from train.drift import measure_drift
 from train.drift_verdict import judge, render_drift
 from train.scored import read_scored
@@ -71,13 +75,115 @@ def test_another_subject_is_told(results: Any, tagger: Tagger, trained: SimpleNa
     said = " ".join(sign["what"] for sign in report["signs"])
     assert "words that the model does not know" in said
     assert "qubits" in [word for word, _ in report["words"]["top"]]
+    assert f"Verdict: label again. {report['reason']}" in render_drift(report)
     assert "labels next" in render_drift(report)
     assert len(report["unsure"]) == 5
 
 
-def test_few_articles_give_no_all_clear(results: Any, tagger: Tagger, trained: SimpleNamespace):
-    report = measure(results("old", USUAL), results("new", USUAL, articles=5), tagger, trained.path)
-    assert report["verdict"] == "cannot tell"
+def test_few_articles_give_no_verdict_whatever_the_signs(results: Any, tagger: Tagger, trained: SimpleNamespace):
+    few, many = results("few", USUAL, articles=19), results("many", USUAL, articles=20)
+    strange = results("strange", STRANGE)
+    assert measure(many, many, tagger, trained.path)["verdict"] == "same"
+    assert measure(many, strange, tagger, trained.path)["verdict"] == "label again"
+    for reference, new, sides in ((many, few, [few]), (few, many, [few]), (few, strange, [few]), (few, few, [few] * 2)):
+        report = measure(reference, new, tagger, trained.path)
+        assert report["verdict"] == "cannot tell"
+        assert report["reason"].endswith(
+            f"compare more. Expected 20 or more on either side; found {'; '.join(f'19 in {side}' for side in sides)}."
+        )
+        assert bool(report["signs"]) == (new == strange)
+    assert "Signs, which chance may have brought:" in render_drift(measure(few, strange, tagger, trained.path))
+
+
+def test_the_own_report_of_a_model_may_be_of_few_articles(results: Any, tagger: Tagger, trained: SimpleNamespace):
+    """One article was set aside, whatever else the labels hold."""
+    strange, own = results("strange", STRANGE), f"1 in held_out of {trained.path}"
+    assert own in measure(trained.path, strange, tagger, trained.path)["reason"]
+    path = strange.with_name("learnt.jsonl")
+    rows = [{"doc": f"d{n}", "n": 0, "text": USUAL[0].format(n), "labels": {"mood": "rise"}} for n in range(20)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert measure(path, strange, tagger, trained.path)["reason"].endswith(f"found {own}.")
+    # Scored before, they are compared with themselves.
+    old = results("old", USUAL)
+    assert measure(old, strange, tagger, trained.path)["verdict"] == "label again"
+
+
+def test_one_article_has_no_intervals(results: Any, tagger: Tagger, trained: SimpleNamespace):
+    one = results("one", STRANGE, articles=1)
+    for reference in (trained.path, results("old", USUAL)):
+        report = measure(reference, one, tagger, trained.path)
+        assert report["verdict"] == "cannot tell"
+        mood = report["dimensions"]["mood"]
+        assert [mood["confidence"]["psi_interval"], mood["accuracy"]["interval"]] == [None, None]
+        assert [row["interval"] for row in mood["labels"].values()] == [None] * 4
+        assert "[" not in render_drift(report)
+        assert [sign for sign in report["signs"] if "tokens" not in sign["what"]] == []
+
+
+def test_a_list_of_texts_holds_an_article_a_line(cli: Any, tagger: Tagger, trained: SimpleNamespace, tmp_path: Path):
+    lines = [f"{USUAL[0].format(town)} {USUAL[1].format(town)}" for town in TOWNS]
+    path, folder = tmp_path / "list.txt", tmp_path / "folder"
+    path.write_text("\n\n".join([*lines, "1 2 3"]), encoding="utf-8")  # the last one is no text to label
+    folder.mkdir()
+    for n, line in enumerate(lines):
+        (folder / f"{n}.txt").write_text(f"{line}\n\n{line}", encoding="utf-8")
+    notes: list[str] = []
+    found, files = (read_scored(p, tagger, seed=0, on_note=notes.append) for p in (path, folder))
+    assert notes == [f"{path}: read as a list, an article a line (a folder of .txt files: an article a file)"]
+    assert [len({*scored.groups}) for scored in (found, files)] == [10, 10]
+    assert found.texts == [p.format(town) for town in TOWNS for p in USUAL]
+    assert len(files.texts) == 40
+    (tmp_path / "one.txt").write_text("Chips are scarce in Arlen.", encoding="utf-8")
+    code, out, err = cli("drift", trained.path, tmp_path / "one.txt", "--model", trained.path)
+    assert code == 0
+    assert "Verdict: cannot tell." in out
+    assert "one.txt: read as a list" in err
+
+
+GROWN = SCHEMA_TOML + '[[dimensions]]\nname = "tone"\nkind = "single"\nlabels = ["dry", "warm"]\n'
+
+
+@pytest.fixture
+def grown(label_folder: Path, tmp_path: Path) -> Path:
+    """Labels whose rows have a dimension, and a label of a ``multi`` one, that the model does not know."""
+    folder = Path(shutil.copytree(label_folder, tmp_path / "grown"))
+    (folder / "schema.toml").write_text(GROWN.replace('"weather"', '"weather", "culture"'), encoding="utf-8")
+    path = folder / "sentences" / "tiny.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        row["labels"] |= {"tone": "dry", "topic": [*row["labels"]["topic"], "culture"]}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return folder
+
+
+def test_labels_that_have_grown_are_read_by_their_own_label_set(grown: Path, label_folder: Path, tagger: Tagger):
+    notes: list[str] = []
+    before = read_scored(label_folder, tagger, seed=0)
+    for path in (grown, grown / "sentences" / "tiny.jsonl"):
+        found = read_scored(path, tagger, seed=0, on_note=notes.append)
+        assert (found.texts, found.gold) == (before.texts, before.gold)
+        assert notes.pop() == f"{path}: tone: left out; the model does not know it."
+        assert not notes
+    alone = Path(shutil.copy(grown / "sentences" / "tiny.jsonl", grown.parent / "alone.jsonl"))
+    with pytest.raises(DataError, match=r"found 'tone'[^$]*put the labels' own schema.toml beside them"):
+        read_scored(alone, tagger, seed=0)
+
+
+def test_answers_to_another_question_are_left_out(grown: Path, tagger: Tagger):
+    """A new label takes its share from the others, so that their shares cannot be compared."""
+    schema, notes = grown / "schema.toml", list[str]()
+    schema.write_text(schema.read_text("utf-8").replace('"flat"]', '"flat", "wild"]'), encoding="utf-8")
+    found = read_scored(grown, tagger, seed=0, on_note=notes.append)
+    assert all({*gold} == {"topic"} for gold in found.gold)
+    assert notes[1:] == [f"{grown}: mood: the coders' answers are left out; they had other labels to choose from."]
+    rows = (grown / "sentences" / "tiny.jsonl").read_text("utf-8").splitlines()
+    kept = [{**json.loads(row), "labels": {"tone": "dry"}} for row in rows]
+    (grown / "sentences" / "tiny.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+    schema.write_text(GROWN.replace(SCHEMA_TOML, ""), encoding="utf-8")
+    with pytest.raises(
+        DataError, match=r"expected labels of a dimension that the model knows .topic, mood.; found tone"
+    ):
+        read_scored(grown, tagger, seed=0)
 
 
 def test_the_model_itself_is_a_reference(results: Any, tagger: Tagger, trained: SimpleNamespace):
@@ -145,7 +251,8 @@ def test_every_form_of_scores_is_read_alike(results: Any, tagger: Tagger, traine
         ("a.jsonl", b'{"text": "x", "scores": {}, "labels": {}}\n{"cut', "expected results as JSON"),
         ("a.json", b'[{"sentences": [], "scores": 1}]', "found none"),
         ("a.parquet", b"PAR1 no", "Parquet"),
-        ("a.txt", b"\x89PNG\r\n\x1a\n", "PNG"),
+        ("a.txt", b"\x89PNG\r\n\x1a\n", "a.txt:1: expected UTF-8"),
+        ("a.md", b"\x89PNG\r\n\x1a\n", "PNG"),
         ("none.json", None, "expected"),
     ],
 )
@@ -156,6 +263,37 @@ def test_what_cannot_be_read(tmp_path: Path, tagger: Tagger, name: str, content:
         read_scored(tmp_path / name, tagger, seed=0)
     assert expected in str(error.value)
     assert name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("form", "score"),
+    [
+        *(("articles", score) for score in ("much", None, True, float("nan"), 1.01, -3, [0.5], {})),
+        *(("rows", score) for score in ("0.5", None)),
+        *(("table", score) for score in (None, float("nan"), 1.01)),  # a column holds one kind of value
+    ],
+)
+def test_a_score_that_is_no_probability(results: Any, tagger: Tagger, tmp_path: Path, form: str, score: Any):
+    articles = json.loads(results("old", USUAL, articles=3).read_text(encoding="utf-8"))
+    articles[2]["sentences"][1]["scores"]["mood"]["flat"] = score
+    rows = [{"source": a["source"], **s} for a in articles for s in a["sentences"]]
+    path = tmp_path / ("a.parquet" if form == "table" else "a.jsonl")
+    if form == "table":
+        flat = [
+            {"source": r["source"], "text": r["text"]}
+            | {f"label_{name}": value for name, value in r["labels"].items()}
+            | {f"score_{name}_{label}": v for name, found in r["scores"].items() for label, v in found.items()}
+            for r in rows
+        ]
+        pq.write_table(pa.Table.from_pylist(flat), path)
+    else:
+        lines = articles if form == "articles" else rows
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    place = {"articles": f"{path}:3, sentence 2", "rows": f"{path}:6", "table": f"{path}, row 6"}[form]
+    with pytest.raises(DataError) as error:
+        read_scored(path, tagger, seed=0)
+    found = "nothing" if score is None else repr(score)
+    assert str(error.value).startswith(f"{place}: mood: flat: expected a score from 0 to 1; found {found}. Score it")
 
 
 def test_words_that_only_one_article_of_the_training_set_holds_are_no_common_knowledge(tagger: Tagger):

@@ -52,11 +52,22 @@ def test_bins_where_many_values_are_equal():
 
 def test_a_difference_of_means():
     (first, groups), (second, others) = sample(0, 50, 1), sample(0.5, 50, 2)
-    value, (low, high) = mean_difference(first, groups, second, others, seed=0, replicates=300)
-    assert low < value < high
-    assert low > 0.2
-    value, (low, high) = mean_difference(np.array([3.0]), np.array(["all"]), second, others, seed=0, replicates=300)
-    assert low < second.mean() - 3 < high
-    value, bounds = mean_difference(first, groups, np.array([1.0, 3.0]), np.array(["a", "a"]), seed=0, replicates=9)
-    assert value == pytest.approx(2 - first.mean())
-    assert np.isfinite(bounds).all()
+    value, bounds = mean_difference((first, groups), (second, others), seed=0, replicates=300)
+    assert bounds is not None
+    assert bounds[0] < value < bounds[1]
+    assert bounds[0] > 0.2
+    value, bounds = mean_difference(3.0, (second, others), seed=0, replicates=300)
+    assert bounds is not None
+    assert bounds[0] < second.mean() - 3 < bounds[1]
+
+
+def test_one_article_gives_a_number_without_interval_or_chance():
+    many, one = sample(0, 50, 1), (np.array([1.0, 3.0]), np.array(["a", "a"]))
+    assert mean_difference(many, one, seed=0, replicates=9) == (pytest.approx(2 - many[0].mean()), None)
+    assert mean_difference(one, many, seed=0, replicates=9)[1] is None
+    for found in (distances(many, one), distances(one, many)):
+        assert found["psi"] > 0
+        assert [found[key] for key in ("psi_interval", "ks_interval", "psi_chance", "ks_chance")] == [None] * 4
+    edges = decile_edges(many[0])
+    summed = Counts(count_in_bins(*many, edges).total[None, :], summed=True)  # many articles, not told apart
+    assert compare(summed, count_in_bins(*many, edges), seed=0, replicates=9)["psi_interval"] is not None

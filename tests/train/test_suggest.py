@@ -1,5 +1,6 @@
 """What to label next, with the real tiny model, and the command that asks for it."""
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from newslean.schema import Schema
 from newslean.tagger import Tagger
 from train.candidates import Candidate
 from train.choose import Strategy
+from train.exchange.formats import FORMATS
 from train.labels import read_examples
 from train.rows import digest
 from train.suggest import Wish, suggest
@@ -129,3 +131,81 @@ def test_the_command_says_what_is_wrong(cli: Any, trained: SimpleNamespace, tmp_
     assert (code, "in.txt:2: expected UTF-8" in err, out.exists()) == (2, True, False)
     assert ask(cli, trained, tmp_path, "--out", tmp_path / "none" / "t.jsonl")[0] == 2
     assert ask(cli, trained, tmp_path, "--out", tmp_path / "t.csv")[0] == 2
+
+
+@pytest.fixture
+def beside(label_folder: Path, tmp_path: Path) -> Path:
+    """Labels beside their label set, which has got a question that the model does not know."""
+    text = (label_folder / "schema.toml").read_text(encoding="utf-8")
+    frame = '\n[[dimensions]]\nname = "frame"\nkind = "single"\nlabels = ["race", "other"]\n'
+    (tmp_path / "schema.toml").write_text(text + frame, encoding="utf-8")
+    return tmp_path / "schema.toml"
+
+
+def cells(path: Path) -> list[list[str]]:
+    if path.suffix == ".xlsx":
+        sheet = pytest.importorskip("openpyxl").load_workbook(path).worksheets[0]
+        return [["" if cell is None else cell for cell in row] for row in sheet.iter_rows(values_only=True)]
+    return [*csv.reader(path.read_text(encoding="utf-8-sig").splitlines())]
+
+
+@pytest.mark.parametrize("tool", sorted({*FORMATS} - {"excel"}))
+def test_tasks_for_a_tool_are_those_of_the_export(
+    tool: str, cli: Any, trained: SimpleNamespace, tmp_path: Path, beside: Path
+) -> None:
+    if tool == "cas":
+        pytest.importorskip("cassis")
+    plain, out, other = tmp_path / "plain.jsonl", tmp_path / f"t{FORMATS[tool].suffix}", tmp_path / "exported"
+    assert ask(cli, trained, tmp_path, "-n", 5, "--out", plain)[0] == 0
+    code, said, _ = ask(cli, trained, tmp_path, "-n", 5, "--format", tool, "--out", out)
+    assert (code, "5 sentences to label" in said) == (0, True)
+    assert cli("labels", "export", "--to", tool, "--from", plain, "--schema", beside, "--out", other)[0] == 0
+    assert out.read_bytes() == other.read_bytes()
+    assert Tagger.load(trained.path).manifest.version in out.read_text(encoding="utf-8")  # whose predictions they are
+    assert ask(cli, trained, tmp_path, "--format", tool, "--out", out)[0] == 2
+
+
+@pytest.mark.parametrize(("tool", "suffix"), [("csv", ".csv"), ("excel", ".xlsx")])
+def test_a_table_of_tasks_comes_back_coded(
+    tool: str, suffix: str, cli: Any, trained: SimpleNamespace, tmp_path: Path, beside: Path
+) -> None:
+    """Only the chosen sentences, what the model says of each, and a column for each question of the label set."""
+    out, coded, result = tmp_path / f"t{suffix}", tmp_path / "coded.csv", tmp_path / "coded.jsonl"
+    assert ask(cli, trained, tmp_path, "-n", 6, "--format", tool, "--out", out)[0] == 0
+    header, *rows = cells(out)
+    assert len(rows) == 6
+    at = header.index
+    assert {row[at("predicted mood")] for row in rows} <= {"rise", "fall", "mixed", "flat"}
+    assert all(0 < float(row[at("score of predicted mood")]) <= 1 for row in rows)
+    for row in rows:
+        assert row[at("mood")] == row[at("topic")] == row[at("frame")] == ""
+        row[at("mood")], row[at("topic")], row[at("frame")] = "fall", "metals", "race"
+    with coded.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    assert cli("labels", "import", coded, "--format", "csv", "--schema", beside, "--out", result)[0] == 0
+    found = [json.loads(line) for line in result.read_text(encoding="utf-8").splitlines()]
+    assert [row["text"] for row in found] == [row[at("text")] for row in rows]
+    for row in found:
+        assert row["labels"] == {"topic": ["metals"], "mood": "fall", "frame": "race"}
+        assert [*row["predictions"]] == [f"newslean {Tagger.load(trained.path).manifest.version}"]
+        assert row["sample"] in ("picked", "random")
+
+
+def test_tasks_are_refused_for_another_label_set(cli: Any, trained: SimpleNamespace, tmp_path: Path) -> None:
+    out = tmp_path / "t.csv"
+    schema = tmp_path / "schema.toml"
+    dimension = '[[dimensions]]\nname = "section"\nkind = "single"\nlabels = ["world", "sports"]\n'
+    for text, found in ((dimension, "found section, of each sentence"), ("", "of each text")):
+        schema.write_text(text or 'unit = "text"\n' + dimension.replace("section", "mood"), encoding="utf-8")
+        code, _, err = ask(cli, trained, tmp_path, "--format", "csv", "--out", out)
+        assert (code, "expected the label set of the model: topic, mood" in err, out.exists()) == (2, True, False)
+        assert found in err
+    schema.unlink()  # without one, the model's own
+    assert ask(cli, trained, tmp_path, "-n", 3, "--format", "csv", "--out", out)[0] == 0
+    assert "frame" not in cells(out)[0]
+
+
+def test_the_name_of_the_file_fits_its_format(cli: Any, trained: SimpleNamespace, tmp_path: Path) -> None:
+    for options, name in ((("--format", "csv"), "t.jsonl"), (("--format", "excel"), "t.csv"), ((), "t.xlsx")):
+        code, _, err = ask(cli, trained, tmp_path, *options, "--out", tmp_path / name)
+        assert (code, "expected a ." in err, (tmp_path / name).exists()) == (2, True, False)

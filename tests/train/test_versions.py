@@ -9,6 +9,9 @@ import pytest
 
 from newslean.errors import DataError
 from newslean.manifest import read_manifest
+from newslean.schema import Schema
+from tests.conftest import SCHEMA_TOML
+from tests.scoring.dumps import make_model
 from train import __main__ as program
 from train.history import append_history, read_history
 from train.promotion import current_name, promote
@@ -53,6 +56,31 @@ def test_list(models: Path, trained: SimpleNamespace):
     shutil.rmtree(models / name)
     assert any(line.startswith(f"| * | {name} |") for line in list_models(models).splitlines())
     assert list_models(models / "none").count("\n") == 1
+
+
+def test_the_list_goes_by_the_time_of_training(models: Path, trained: SimpleNamespace):
+    """Versions of one day are named after a hash, which knows no order."""
+    first, day = trained.path.name, trained.path.name[:10]
+
+    def copy(source: Path, folder: str, version: str) -> None:
+        shutil.copytree(source, models / folder)
+        data = json.loads((source / "manifest.json").read_text("utf-8"))
+        (models / folder / "manifest.json").write_text(json.dumps({**data, "version": version}), "utf-8")
+
+    for hour, version in ((12, f"{day}-000000"), (10, first), (8, f"{day}-ffffff")):
+        time = f"{day.replace('.', '-')}T{hour:02}:00:00.000000Z"
+        append_history(models / "history.jsonl", {"time": time, "event": "training", "version": version})
+        if version != first:
+            copy(trained.path, version, version)
+            copy(trained.baseline, f"{version}-baseline", version)
+    copy(trained.path, f"{day}-888888", f"{day}-888888")  # the history does not know it
+    rows = [[cell.strip() for cell in line.split("|")[2:5]] for line in list_models(models).splitlines()[2:]]
+    ordered = [
+        f"{version}{kind}" for version in (f"{day}-ffffff", first, f"{day}-000000") for kind in ("", "-baseline")
+    ]
+    assert [row[0] for row in rows] == [f"{day}-888888", *ordered, "later"]
+    assert rows[0][2] == day.replace(".", "-")
+    assert rows[1][2] == rows[2][2] == f"{day.replace('.', '-')}T08:00:00.000000Z"
 
 
 def test_show(models: Path, trained: SimpleNamespace):
@@ -117,6 +145,45 @@ def test_diff_on_a_file(cli, models: Path, label_folder: Path, trained: SimpleNa
     code, _, err = cli(*arguments, "--split", "none")
     assert code == 2
     assert "found none" in err
+
+
+def test_diff_on_labels_that_have_grown(
+    cli, models: Path, label_folder: Path, trained: SimpleNamespace, tmp_path: Path
+):
+    """Read by the label set beside them, whichever of the two versions is the older one."""
+    folder = Path(shutil.copytree(label_folder, tmp_path / "labels"))
+    tone = '[[dimensions]]\nname = "tone"\nkind = "single"\nlabels = ["dry", "warm"]\n'
+    grown = SCHEMA_TOML.replace('"flat"]', '"flat", "wild"]') + tone
+    (folder / "schema.toml").write_text(grown, "utf-8")
+    path = folder / "sentences" / "tiny.jsonl"
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    for row in rows:
+        row["labels"] |= {"tone": "warm", "mood": "wild"}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    for versions in (("current", "later"), ("later", "current")):
+        code, out, err = cli("diff", *versions, "--models", models, "--on", path)
+        assert code == 0
+        assert "| mood: wild | 54 | 0.000 | 0.000 |" in out
+        assert "| topic: metals | 36 |" in out
+        assert "tone: left out; current, later does not know it" in err.replace("later, current", "current, later")
+    alone = Path(shutil.copy(path, tmp_path / "alone.jsonl"))
+    code, _, err = cli("diff", "current", "later", "--models", models, "--on", alone)
+    assert code == 2
+    assert "put the labels' own schema.toml beside them" in err
+
+
+def test_diff_without_a_label_set_beside_the_labels(
+    cli, models: Path, label_folder: Path, schema: Schema, tmp_path: Path
+):
+    """They are read as the version does that knows more, the first or the second."""
+    (models / "small").mkdir()
+    make_model(models / "small", Schema(schema.dimensions[:1]), version="small", gate=False)
+    on = Path(shutil.copy(label_folder / "sentences" / "tiny.jsonl", tmp_path / "alone.jsonl"))
+    for versions in (("current", "small"), ("small", "current")):
+        code, out, err = cli("diff", *versions, "--models", models, "--on", on)
+        assert code == 0
+        assert "| topic: metals | 36 |" in out
+        assert "mood: left out; small does not know it." in err
 
 
 def test_list_and_show_from_the_command_line(cli, models: Path):
