@@ -136,6 +136,7 @@ def assess_new(run: Run, path: Path) -> Judged:
     On rows out of fold: those that both models have answered by networks that never saw the article, and those of
     articles that the current model, as it is stored, never saw. On rows set aside: those that their label file or
     ``--test`` sets aside; where the current model keeps no list of what it learnt, they are taken as not learnt.
+    Where the two know different labels, those that both know are compared.
     """
     try:
         manifest = read_manifest(run.models / CURRENT)
@@ -146,9 +147,9 @@ def assess_new(run: Run, path: Path) -> Judged:
     units = manifest.schema.unit, run.schema.unit
     if units[0] != units[1]:
         return {}, Verdict(False, f"the current model reads each {units[0]} by itself, the new one each {units[1]}")
-    schema, lost = shared_schema(run.schema, manifest.schema)
-    if schema is None or lost:
-        return {}, Verdict(False, f"the new model does not know as the current one does: {', '.join(lost)}")
+    shared = shared_schema(run.schema, manifest.schema)
+    if shared.schema is None:
+        return {}, judge({}, lost=shared.lost)
     record = read_record(run.models / CURRENT, manifest.schema)
     new_record = read_record(path, run.schema)
     tagger = Tagger.load(run.models / CURRENT)
@@ -156,12 +157,12 @@ def assess_new(run: Run, path: Path) -> Judged:
     if record is not None and new_record is not None:
         examples, answers = _folds(run.examples, record, new_record, tagger, run.schema)
         if examples:
-            comparisons[FOLDS] = compare(schema, examples, *answers, seed=run.seed)
+            comparisons[FOLDS] = compare(shared.schema, examples, *answers, seed=run.seed)
     frozen = [e for e in (*run.held_out, *run.test) if record is None or not record.saw(e)]
     if frozen:
         found = [tag_examples("", model, frozen).labels for model in (tagger, Tagger.load(path))]
-        comparisons[FROZEN] = compare(schema, frozen, *found, seed=run.seed)
-    return comparisons, judge(comparisons)
+        comparisons[FROZEN] = compare(shared.schema, frozen, *found, seed=run.seed)
+    return comparisons, judge(comparisons, lost=shared.lost, partial=shared.partial)
 
 
 def _folds(

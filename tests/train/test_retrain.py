@@ -217,9 +217,42 @@ def test_nothing_to_compare_and_other_labels(run: Run, trained: SimpleNamespace,
     assert list(aside) == [FROZEN]
     assert verdict.promote
     other = replace(run, schema=Schema((schema["mood"],)))
-    assert "does not know as the current one does: topic" in assess_new(other, trained.path)[1].reason
+    aside, verdict = assess_new(other, trained.path)
+    assert [*aside[FROZEN]["dimensions"]] == ["mood"]  # what both know is compared all the same
+    assert not verdict.promote
+    assert "does not know as the current one does: topic; not worse" in verdict.reason
+    renamed = replace(run, schema=Schema((replace(schema["mood"], name="tone"),)))
+    assert assess_new(renamed, trained.path)[0] == {}
+    assert "does not know as the current one does: topic, mood;" in assess_new(renamed, trained.path)[1].reason
     (run.models / "current" / "manifest.json").write_text("{")
     assert "does not load" in assess_new(run, trained.path)[1].reason
+
+
+def test_a_label_more_is_compared_and_promoted_a_label_less_is_not(run: Run, schema: Schema):
+    """A label for the town halls is added; then it is taken out again."""
+    promote(run.models, f"{current_name(run.models)}-baseline", event="promotion", reason="for the test")
+    topic = replace(schema["topic"], labels=("metals", "halls", "weather"))
+    mood = replace(schema["mood"], labels=(*schema["mood"].labels, "calm"))
+    rows = [
+        replace(e, labels={"topic": ["halls"], "mood": "calm"} if e.text.startswith("The mayor") else e.labels)
+        for e in run.files.examples
+    ]
+    grown = replace(run, files=replace(run.files, examples=rows), schema=Schema((topic, mood)))
+    path, _ = retrain(grown, Order(only="baseline"))
+    entry = next(e for e in history(run) if e["event"] == "training")
+    for part in (FOLDS, FROZEN):
+        found = entry["comparison"][part]["dimensions"]
+        assert {name: {*d["labels"]} for name, d in found.items()} == {d.name: {*d.labels} for d in schema.dimensions}
+        # The rows that are calm now have no mood that both know, but they have topics.
+        assert found["mood"]["sentences"] < found["topic"]["sentences"]
+    assert entry["reason"].endswith("; only labels that both know count of topic (not halls), mood (not calm)")
+    assert entry["decision"] == "promote"
+    assert current_name(run.models) == path.name
+    retrain(run, Order(only="baseline"))
+    entry = [e for e in history(run) if e["event"] == "training"][-1]
+    assert (entry["decision"], current_name(run.models)) == ("keep", path.name)
+    assert entry["reason"].startswith("the new model does not know as the current one does: topic: halls, mood: calm; ")
+    assert [*entry["comparison"]] == [FOLDS, FROZEN]
 
 
 def test_test_files_are_never_trained_on(trained: SimpleNamespace):
