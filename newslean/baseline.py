@@ -39,6 +39,8 @@ WORD = r"(?u)\b[\w.]*\w\b"
 LONGEST_WORD = 32
 """Characters of a word whose n-grams are kept for when it comes again."""
 
+_BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, SafetensorError)
+
 BASELINE_FILES = ("weights.safetensors", "vocabulary.json")
 
 
@@ -73,13 +75,8 @@ class View:
 
     def weigh(self, text: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Give the columns of a sentence's known terms, and their TF-IDF scaled to length 1."""
-        columns_of, low, high = self.columns.get, *self.ngram_range
-        keys: Iterator[int]
-        if self.name == "word":
-            keys = map(key_of, cut(self.name, text, self.ngram_range))
-        else:
-            keys = _keys_in_words(_plain(text.lower()), low, high)
-        counts = Counter(column for key in keys if (column := columns_of(key)) is not None)
+        keys = _keys_in(self.name, text, self.ngram_range)
+        counts = Counter(column for key in keys if (column := self.columns.get(key)) is not None)
         columns = np.fromiter(counts, np.intp, len(counts))
         values = np.fromiter(counts.values(), np.float32, len(counts))
         if self.sublinear_tf:
@@ -129,12 +126,16 @@ def _cut_word(word: str, low: int, high: int) -> Iterator[str]:
             break
 
 
-def _keys_in_words(text: str, low: int, high: int) -> Iterator[int]:
-    for word in text.split():
+def _keys_in(view: str, text: str, ngram_range: tuple[int, int]) -> Iterator[int]:
+    """Give the keys of what `cut` gives, remembering those of words."""
+    if view == "word":
+        yield from map(key_of, cut(view, text, ngram_range))
+        return
+    for word in _plain(text.lower()).split():
         if len(word) <= LONGEST_WORD:
-            yield from _keys_in_short_word(word, low, high)
+            yield from _keys_in_short_word(word, *ngram_range)
         else:  # no word, and a megabyte of it must not be kept
-            yield from map(key_of, _cut_word(word, low, high))
+            yield from map(key_of, _cut_word(word, *ngram_range))
 
 
 @lru_cache(maxsize=2**13)  # few words make up most of a text
@@ -203,16 +204,7 @@ class Baseline:
             stored = json.loads(Path(folder, "vocabulary.json").read_bytes())
             views = [_view(name, stored[name], arrays[f"idf.{name}"]) for name in VIEWS if name in stored]
             return cls(views, _weights(arrays, manifest.schema, sum(len(view.idf) for view in views)))
-        except (
-            OSError,
-            ArithmeticError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            SafetensorError,
-        ) as error:
+        except _BROKEN as error:
             raise ModelError(
                 f"{folder}: expected the arrays of a baseline; {error}. Restore the model folder."
             ) from None
