@@ -42,8 +42,8 @@ WAYS = {
         "train.export, train.warm",
         ("torch", "transformers", "onnxruntime", "scikit-learn"),
         "both models in equal shares, settings in train/params, authored rows and {warm_sentences:,} sentences "
-        "of the grammar first, by {warm_networks} networks{warm_time}, and {mixed_sentences:,} more among the others; "
-        "answers by the int8 graph",
+        "of the grammar first, by {warm_networks} networks, and {mixed_sentences:,} more among the others; answers by "
+        "the int8 graph",
     ),
     "baseline": Way(
         "newslean's TF-IDF baseline", "train.baseline", ("scikit-learn",), "train/params/baseline.toml, all cores"
@@ -173,7 +173,6 @@ def settings_of(grammar: Any, *, epochs: int, steps: int, warm: Path | None) -> 
             "warm_sentences": finetuned.warm_sentences if grammar else 0,
             "warm_networks": finetuned.warm_networks,
             "warm": str(warm.resolve()) if warm else "",
-            "warm_time": " (kept; their time is not in the table)" if warm else "",
             "mixed_sentences": finetuned.mixed_sentences if grammar else 0,
             "grammar": digest(grammar and asdict(grammar)),
             "code": digest([code_hashes(kind) for kind in ("transformer", "baseline", "calibration")]),

@@ -73,6 +73,7 @@ def benchmark(names: Sequence[str], data: dict[str, Any], options: dict[str, Any
         "folds": 0 if options["on_split"] else len(plan.parts),
         "shares": shares,
         "seeds": plan.seeds,
+        "warm": options["warm"] is not None,
         "ways": [describe_way(plan, name, results) for name, results in found.items()],
         "not_measured": {WAYS[name].title: reason for name, reason in reasons.items() if reason},
     }
@@ -143,6 +144,7 @@ def render(report: dict[str, Any]) -> str:
     fewest, most = (f"{n:,}" for n in data["trained_on"])
     held_out = f"split {report['on_split']!r}" if report["on_split"] else f"{report['folds']} folds of whole articles"
     shares = ", ".join(f"{pattern}={share:g}" for pattern, share in report["shares"].items())
+    warm = "not the warm start, which a training had left" if report["warm"] else "the warm start"
     paragraphs = [
         "# Peers",
         f"The same labelled sentences through each way to tag them: `{report['command']}`",
@@ -154,7 +156,7 @@ def render(report: dict[str, Any]) -> str:
         f"({len(report['seeds'])}), in brackets the 95 % interval of a bootstrap over articles. A label is given at a "
         "probability of 0.5, or for the largest one where there is exactly one: nothing is calibrated.",
         "Training is the mean time of one fit from sentences to a model that can answer, without imports, on the "
-        "processor; of newslean it includes the warm start and the export to int8. Speed is that of the sentences "
+        f"processor; of newslean it includes the export to int8 and {warm}. Speed is that of the sentences "
         "measured on, all dimensions, once, after a small batch that is not counted, tokenizing included.",
         "\n".join(f"- {way['name']}: {way['note']}." for way in ways),
         *machine_lines(report["machine"], report["versions"]),
