@@ -61,24 +61,27 @@ def measure_drift(
         old = read_scored(reference, tagger, seed=seed, texts=texts, on_note=on_note)
         witness = _witness(old, tagger, model)
     about = {"name": str(reference), "errors": witness.name, "errors_articles": witness.articles}
-    errors = witness.errors
     rest = {"seed": seed, "replicates": replicates}
-    report: Report = {
+    return {
         "model": f"{tagger.manifest.name} {tagger.manifest.version}",
         "reference": about | (_size(old) if old else {}),
         "new": {"name": recent.name, **_size(recent)},
         **_compare_words(old, recent, tagger, **rest),
         "length": _compare_lengths(old, recent, **rest) if old else None,
-        "dimensions": {},
+        "dimensions": {
+            d.name: _compare_dimension(old, witness.errors.get(d.name), recent, d, **rest)
+            for d in tagger.schema.dimensions
+        },
+        "unsure": _unsure(recent, tagger),
     }
-    for d in tagger.schema.dimensions:
-        report["dimensions"][d.name] = {
-            "confidence": _compare_confidence(old, errors.get(d.name), recent, d, **rest),
-            "accuracy": _expected_accuracy(old, errors.get(d.name), recent, d, **rest),
-            "labels": _prevalence(old, errors.get(d.name), recent, d, **rest),
-        }
-    report["unsure"] = _unsure(recent, tagger)
-    return report
+
+
+def _compare_dimension(old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, **rest: int) -> Report:
+    return {
+        "confidence": _compare_confidence(old, errors, new, d, **rest),
+        "accuracy": _expected_accuracy(old, errors, new, d, **rest),
+        "labels": _prevalence(old, errors, new, d, **rest),
+    }
 
 
 def _witness(old: Scored, tagger: Tagger, model: Path) -> Witness:
