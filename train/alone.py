@@ -3,13 +3,11 @@
 Knows a run; a later full training takes its folds up.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from newslean.baseline import Baseline
 from newslean.calibration import Calibration
-from newslean.errors import DataError
 from newslean.tagger import Logits, Tagger
 from train.arrays import read_arrays, write_arrays
 from train.assess import evaluate_held_out, evaluate_oof
@@ -17,8 +15,6 @@ from train.baseline import cross_fit, fit_baseline
 from train.folded import fit_all
 from train.folds import assign_folds
 from train.known import Known, Plan, check_plan
-from train.labels import Example
-from train.params import BaselineParams
 from train.promotion import CURRENT
 from train.publish import Report, new_manifest, publish_baseline
 from train.record import Record
@@ -38,24 +34,10 @@ def baseline_out_of_fold(run: Run) -> Logits:
     path = run.fits("baseline") / "folds.npz"
     if not path.exists():
         run.say(f"baseline: {max(run.assigned) + 1} folds")
-        with enough_words(run.examples, run.baseline):
-            logits = cross_fit(run.examples, run.assigned, run.schema, run.baseline, also=run.first, seed=run.seed)
+        logits = cross_fit(run.examples, run.assigned, run.schema, run.baseline, also=run.first, seed=run.seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_arrays(path, logits)
     return read_arrays(path)
-
-
-@contextmanager
-def enough_words(examples: Sequence[Example], params: BaselineParams) -> Iterator[None]:
-    """Raise a DataError where a fit inside finds no n-gram to learn from, which scikit-learn calls a ValueError."""
-    try:
-        yield
-    except ValueError as fault:
-        raise DataError(
-            f"labels: expected texts with words of which some stand in {params.min_df} rows or more (min_df in "
-            f"baseline.toml), whichever fold is held out; found too few in {len(examples):,} rows. Add rows. "
-            f"(scikit-learn: {fault})"
-        ) from fault
 
 
 def update_baseline(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
@@ -80,15 +62,14 @@ def update_baseline(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
         half = [True] * len(new)
     held = {n for n, chosen in zip(plan.new, half, strict=True) if chosen}
     rows = [e for n, e in enumerate(run.examples) if n not in held]
-    with enough_words(run.examples, run.baseline):
-        found, baseline = fit_all(
-            [run.examples[n] for n in sorted(held)],
-            [0] * len(held),
-            run.schema,
-            run.baseline,
-            also=[*rows, *run.first],
-            seed=run.seed,
-        )
+    found, baseline = fit_all(
+        [run.examples[n] for n in sorted(held)],
+        [0] * len(held),
+        run.schema,
+        run.baseline,
+        also=[*rows, *run.first],
+        seed=run.seed,
+    )
     tagger = Tagger.load(run.models / CURRENT)
     others = [n for n in plan.new if n not in held]
     texts = [run.examples[n].text for n in others]
@@ -132,8 +113,7 @@ def _fit_all(run: Run) -> tuple[Logits, Baseline]:
     if path.exists():
         return read_arrays(path), fit_baseline([*run.examples, *run.first], run.schema, run.baseline, seed=run.seed)
     run.say(f"baseline: {max(run.assigned) + 1} folds and the final fit")
-    with enough_words(run.examples, run.baseline):
-        logits, baseline = fit_all(run.examples, run.assigned, run.schema, run.baseline, also=run.first, seed=run.seed)
+    logits, baseline = fit_all(run.examples, run.assigned, run.schema, run.baseline, also=run.first, seed=run.seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_arrays(path, logits)
     return logits, baseline

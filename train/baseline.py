@@ -16,10 +16,23 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 
 from newslean.baseline import VIEWS, WORD, Baseline, View, key_of
+from newslean.errors import DataError
 from newslean.schema import Dimension, Schema
 from newslean.tagger import Logits
 from train.labels import AUTHORED_SOURCE, Example
 from train.params import BaselineParams
+
+
+class TooFewWordsError(DataError):
+    """There is no n-gram to learn from."""
+
+
+def too_few_words(rows: int, params: BaselineParams) -> TooFewWordsError:
+    """Say what rows to fit on must hold."""
+    return TooFewWordsError(
+        f"labels: expected texts with words of which some stand in {params.min_df} rows or more (min_df in "
+        f"baseline.toml), whichever fold is held out; found too few in {rows:,} rows. Add rows."
+    )
 
 
 def fit_baseline(examples: Sequence[Example], schema: Schema, params: BaselineParams, *, seed: int) -> Baseline:
@@ -31,11 +44,19 @@ def fit_baseline(examples: Sequence[Example], schema: Schema, params: BaselinePa
         A row that lacks a dimension is left out of that dimension's model.
     seed : int
         For the order in which a linear SVM sees its rows.
+
+    Raises
+    ------
+    TooFewWordsError
+        If no n-gram is frequent enough.
     """
     views, blocks = [], []
     for name in VIEWS:
         fitted = _vectorizer(name, params)
-        blocks.append(fitted.fit_transform([example.text for example in examples]))
+        try:
+            blocks.append(fitted.fit_transform([example.text for example in examples]))
+        except ValueError:  # what the vectorizer raises without a term; it refuses no text
+            raise too_few_words(len(examples), params) from None
         keys = np.array([key_of(term) for term in fitted.get_feature_names_out()], np.int64)
         views.append(View(name, fitted.ngram_range, params.sublinear_tf, keys, fitted.idf_.astype(np.float32)))
     features = hstack(blocks, format="csr")
@@ -65,6 +86,11 @@ def cross_fit(
     -------
     dict
         Dimension to float32 array of shape (examples, labels).
+
+    Raises
+    ------
+    TooFewWordsError
+        If no n-gram of a fit is frequent enough.
     """
     assigned = np.array(folds)
 
@@ -76,6 +102,8 @@ def cross_fit(
     count = max(folds) + 1
     try:
         found = Parallel(n_jobs=min(cpu_count(), count))(delayed(score)(fold) for fold in range(count))
+    except TooFewWordsError:  # of a fold; the user knows all rows
+        raise too_few_words(len(examples) + len(also), params) from None
     finally:  # idle workers would outlive a run that is killed later, and hold its output open
         get_reusable_executor().shutdown(wait=True)
     result = {d.name: np.zeros((len(examples), len(d.labels)), np.float32) for d in schema.dimensions}

@@ -15,7 +15,7 @@ from joblib.externals.loky import get_reusable_executor
 from newslean.files import write_file
 from newslean.schema import Schema
 from train import metrics
-from train.baseline import fit_baseline
+from train.baseline import TooFewWordsError, fit_baseline
 from train.calibrate import hard_labels
 from train.curve_fit import Curve, fit_curve
 from train.curve_points import experiment_points, fold_points
@@ -144,7 +144,7 @@ def _measured(
 ) -> dict[str, Curve]:
     try:
         logits = fit_baseline(part, schema, params, seed=seed).logits([e.text for e in test], [""] * len(test))
-    except ValueError:  # so few rows that no n-gram is frequent enough
+    except TooFewWordsError:
         return {}
     result = {}
     for d in schema.dimensions:

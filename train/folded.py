@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from newslean.baseline import VIEWS, WORD, Baseline, View, key_of
 from newslean.schema import Schema
 from newslean.tagger import Logits
-from train.baseline import _fit_dimension, _vectorizer
+from train.baseline import TooFewWordsError, _fit_dimension, _vectorizer, too_few_words
 from train.labels import Example
 from train.params import BaselineParams
 
@@ -53,6 +53,8 @@ def fit_all(
     tasks = [delayed(fit)(-1), *(delayed(score)(fold) for fold in range(max(folds, default=-1) + 1))]
     try:
         baseline, *parts = Parallel(n_jobs=min(cpu_count(), len(tasks)))(tasks)
+    except TooFewWordsError:  # of a fold; the user knows all rows
+        raise too_few_words(len(rows), params) from None
     finally:  # idle workers would outlive a run that is killed later, and hold its output open
         get_reusable_executor().shutdown(wait=True)
     logits = {d.name: np.zeros((len(examples), len(d.labels)), np.float32) for d in schema.dimensions}
@@ -70,7 +72,10 @@ def _count(view: str, texts: Sequence[str], params: BaselineParams) -> Counts:
         token_pattern=WORD if view == "word" else None,
         dtype=np.float32,
     )
-    table = counter.fit_transform(texts)
+    try:
+        table = counter.fit_transform(texts)
+    except ValueError:  # what it raises without a term; it refuses no text
+        raise too_few_words(len(texts), params) from None
     return table, np.array(sorted(counter.vocabulary_, key=counter.vocabulary_.__getitem__), dtype=object)
 
 
@@ -86,6 +91,8 @@ def _fit(
     for name, (table, terms) in zip(VIEWS, counted, strict=True):
         part = table[chosen]
         kept = np.flatnonzero(np.bincount(part.indices, minlength=len(terms)) >= params.min_df)
+        if not len(kept):
+            raise too_few_words(len(chosen), params)
         part = part[:, kept]
         weights = TfidfTransformer(sublinear_tf=params.sublinear_tf)
         blocks.append(weights.fit_transform(part))

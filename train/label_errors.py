@@ -40,7 +40,6 @@ def find_label_errors(
         If cleanlab is not installed, or there are too few articles to hold one out, or too few words to learn from.
     """
     find = _cleanlab()
-    from train.alone import enough_words
     from train.baseline import cross_fit
     from train.folds import assign_folds
 
@@ -48,8 +47,7 @@ def find_label_errors(
         assigned = assign_folds(examples, folds=folds, seed=seed)
     except ValueError as fault:
         raise DataError(f"--errors: {fault}. Add rows of other articles.") from None
-    with enough_words(examples, params):
-        logits = cross_fit(examples, assigned, schema, params, seed=seed)
+    logits = cross_fit(examples, assigned, schema, params, seed=seed)
     # Probabilities, not labels: what is doubtful does not hang on the thresholds that balance precision and recall.
     scores = probabilities(logits, schema, calibrate(logits, [e.labels for e in examples], schema))
     found = {}
