@@ -22,7 +22,6 @@ from train.options import (
     quiet_libraries,
     read_labels,
     read_shares,
-    schema_beside,
     tell_skipped,
 )
 
@@ -124,21 +123,15 @@ def evaluate(on: Any, model: Any, split: str, schema: Path | None, out: Path | N
     Where the files have another label set than a model was trained on, the dimensions that both know are scored; a
     label that a model does not know counts as never predicted.
     """
-    from newslean.schema import read_schema
     from train.assess import tag_examples
-    from train.common import common_schema, fit_predictions
+    from train.common import common_schema, fit_predictions, read_labelled
     from train.evaluate import evaluate as measure
     from train.evaluate import render_report, write_report
-    from train.labels import read_examples
 
     taggers = load_models(model)
-    path = schema or schema_beside(on)
-    label_set = read_schema(path) if path else next(iter(taggers.values())).schema
-    try:
-        files = read_examples(on, label_set, texts=texts)
-    except DataError as error:
-        hint = "" if path else f"\nRead with the label set of {model[0]}; name the files' own with --schema."
-        raise DataError(f"{error}{hint}") from None
+    hint = f"Read with the label set of {model[0]}; name the files' own with --schema."
+    known = next(iter(taggers.values())).schema
+    files, label_set = read_labelled(on, known, texts=texts, schema=schema, hint=hint)
     tell_skipped(files.skipped)
     examples = [e for e in files.examples if split in ("", e.split)]
     if not examples:

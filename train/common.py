@@ -1,14 +1,52 @@
 """What labels and models that were made for different label sets have in common.
 
-Knows schemas and predictions; loads no model and measures nothing.
+Knows schemas, label files and predictions; loads no model and measures nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from newslean.errors import DataError
-from newslean.schema import Dimension, Schema
+from newslean.schema import Dimension, Schema, read_schema
+from train.labels import LabelFiles, read_examples
 from train.measure import Predictions
+
+
+def schema_beside(paths: Sequence[Path]) -> Path | None:
+    """Find the label set of label files: in the folder that is named, or that they lie in."""
+    for path in paths:
+        parents = (
+            [path] if path.is_dir() else [path.parent, *([path.parent.parent] * (path.parent.name == "sentences"))]
+        )
+        for folder in parents:
+            if (folder / "schema.toml").is_file():
+                return folder / "schema.toml"
+    return None
+
+
+def read_labelled(
+    paths: Sequence[Path], model: Schema, *, texts: Sequence[Path], schema: Path | None = None,
+    hint: str = "Read with a model's label set; put the labels' own schema.toml beside them.",
+) -> tuple[LabelFiles, Schema]:  # fmt: skip
+    """Read labelled rows by a label set that is named or lies beside them, which may have grown; else by a model's.
+
+    Parameters
+    ----------
+    hint : str
+        For the user, where rows do not keep to the label set of a model.
+
+    Raises
+    ------
+    DataError
+        If they do not keep to it, or cannot be read.
+    """
+    path = schema or schema_beside(paths)
+    label_set = read_schema(path) if path else model
+    try:
+        return read_examples(paths, label_set, texts=texts), label_set
+    except DataError as error:
+        raise DataError(f"{error}" if path else f"{error}\n{hint}") from None
 
 
 def common_schema(labels: Schema, models: Mapping[str, Schema]) -> tuple[Schema, list[str]]:

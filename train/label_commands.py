@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
-from train.options import ROOT, data_options, label_paths, schema_beside, tell_skipped
+from train.options import ROOT, data_options, label_paths, tell_skipped
 
 
 @click.command()
@@ -93,6 +93,7 @@ def adjudicate(file: Path, schema: Path | None, texts: Any, reasons: bool) -> No
     """
     from newslean.schema import read_schema
     from train.adjudicate import Adjudication
+    from train.common import schema_beside
     from train.dialogue import Dialogue, Keys
 
     path = schema or schema_beside([file]) or ROOT / "labels" / "schema.toml"

@@ -61,9 +61,8 @@ def diff(models: Path, first: str, second: str, on: Any, texts: Any, split: str,
 def _answers(models: Path, first: str, second: str, on: Any, texts: Any, split: str, seed: int) -> str:
     from newslean.tagger import Tagger
     from train.assess import tag_examples
-    from train.common import common_schema, fit_predictions
+    from train.common import common_schema, fit_predictions, read_labelled
     from train.compare import compare, render_comparison
-    from train.scored import read_labelled
     from train.versions import find_model
 
     taggers = {name: Tagger.load(find_model(models, name)) for name in (first, second)}

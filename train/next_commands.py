@@ -12,7 +12,7 @@ import click
 
 from newslean.errors import DataError
 from train.exchange_commands import FORMATS
-from train.options import ROOT, label_paths, schema_beside
+from train.options import ROOT, label_paths
 
 CURRENT = ROOT / "models" / "current"
 
@@ -102,6 +102,7 @@ def _refuse_place(out: Path, tool: str | None) -> None:
 def _label_set(paths: Sequence[Path], known: Any) -> Any:
     """Find the label set that tasks are coded by: the one beside the labels, which may know more than the model."""
     from newslean.schema import read_schema
+    from train.common import schema_beside
 
     path = schema_beside(paths)
     found = read_schema(path) if path else known

@@ -65,18 +65,6 @@ def label_paths(labels: Any, schema: Path | None) -> tuple[list[Path], Path]:
     return paths, schema or (beside[0] if beside else ROOT / "labels" / "schema.toml")
 
 
-def schema_beside(paths: Sequence[Path]) -> Path | None:
-    """Find the label set of label files: in the folder that is named, or that they lie in."""
-    for path in paths:
-        parents = (
-            [path] if path.is_dir() else [path.parent, *([path.parent.parent] * (path.parent.name == "sentences"))]
-        )
-        for folder in parents:
-            if (folder / "schema.toml").is_file():
-                return folder / "schema.toml"
-    return None
-
-
 def params_folder(labels: Any, schema: Path | None, given: Path | None = None) -> Path:
     """Say where the parameters for a label set lie: beside it, but for the project's own."""
     from train.params import PARAMS

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from newslean.articles import Article
 from newslean.dump import Record, open_dump
 from newslean.errors import DataError
-from newslean.schema import Dimension, Labels, Schema, read_schema
+from newslean.schema import Dimension, Labels, Schema
 from newslean.tagger import Logits, Tagger
 from train.candidates import read_candidates
-from train.labels import LabelFiles, read_examples
-from train.options import schema_beside
+from train.common import read_labelled
 from train.rows import Faults, read_objects, shown
 from train.scored_rows import Row, has_scores, json_rows, parquet_rows
 
@@ -107,23 +106,6 @@ def _is_labels(path: Path) -> bool:
         return False
     first = next((row for _, row in read_objects(path, Faults(), {}) if row), {})
     return isinstance(first.get("labels"), dict) and "scores" not in first
-
-
-def read_labelled(paths: Sequence[Path], schema: Schema, *, texts: Sequence[Path]) -> tuple[LabelFiles, Schema]:
-    """Read labelled rows by the label set that lies beside them, which may have grown; by a model's where none does.
-
-    Raises
-    ------
-    DataError
-        If they do not keep to it, or cannot be read.
-    """
-    beside = schema_beside(paths)
-    label_set = read_schema(beside) if beside else schema
-    try:
-        return read_examples(paths, label_set, texts=texts), label_set
-    except DataError as error:
-        hint = "" if beside else "\nRead with a model's label set; put the labels' own schema.toml beside them."
-        raise DataError(f"{error}{hint}") from None
 
 
 def _from_labels(path: Path, tagger: Tagger, texts: Sequence[Path], note: Callable[[str], None]) -> Scored:

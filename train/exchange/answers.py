@@ -20,12 +20,8 @@ class Judge:
 
     Parameters
     ----------
-    schema : Schema
-        The label set.
-    rename : mapping
-        Labels (``label`` or ``dimension:label``) or dimensions as found, to what they are called here.
-    ignored : collection of str
-        Columns, questions and controls that are left out.
+    schema, rename, ignored
+        As in `Naming`.
     split_on : sequence of str
         Separators at which two labels in one may be split.
     partial : bool
