@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from scipy.special import softmax
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -53,7 +52,7 @@ def fit_baselines(
     known = {target: [*splits["train"], *splits["val"]] for target, splits in rows.items()}
     best, best_score = SETTINGS[0], -1.0
     for params in SETTINGS:
-        scores = []
+        gold, found = list[str](), list[str]()
         for examples in known.values():
             folds, answers = assign_folds(examples, folds=FOLDS, seed=0), [""] * len(examples)
             for fold in range(max(folds) + 1):
@@ -61,19 +60,20 @@ def fit_baselines(
                 model = fit_baseline(
                     [e for e, k in zip(examples, folds, strict=True) if k != fold], schema, params, seed=0
                 )
-                found = model.logits([examples[n].text for n in held], [""] * len(held))["stance"]
-                for n, k in zip(held, found.argmax(axis=1), strict=True):
+                logits = model.logits([examples[n].text for n in held], [""] * len(held))["stance"]
+                for n, k in zip(held, logits.argmax(axis=1), strict=True):
                     answers[n] = labels[k]
-            scores.append(official([str(e.labels["stance"]) for e in examples], answers))
-        score = float(np.mean(scores))
+            gold += [str(e.labels["stance"]) for e in examples]
+            found += answers
+        score = official(gold, found)
         say(f"baseline {params.classifier}, C {params.C}, balanced {params.balanced}: {score:.1f}")
         if score > best_score:
             best, best_score = params, score
-    logits = {}
+    scored = {}
     for target, splits in rows.items():
         model = fit_baseline(known[target], schema, best, seed=0)
-        logits[target] = model.logits([e.text for e in splits["test"]], [""] * len(splits["test"]))["stance"]
-    return best, logits
+        scored[target] = model.logits([e.text for e in splits["test"]], [""] * len(splits["test"]))["stance"]
+    return best, scored
 
 
 def fit_transformers(

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from newslean.errors import DataError
@@ -45,7 +46,7 @@ def test_the_folder_is_read_and_the_baseline_learns_it(tweeteval: Any, folder: P
     rows = {t: {s: tweeteval.to_examples(t, s, p) for s, p in splits.items()} for t, splits in targets.items()}
     _, logits = tweeteval_fit.fit_baselines(labels, rows, say=lambda line: None)
     assert logits["hillary"].shape == (9, 3)
-    assert tweeteval._scores(labels, rows, logits)["mean"] == 100
+    assert tweeteval._scores(labels, rows, logits)["all"] == 100
 
 
 def test_the_official_measure_leaves_none_out(tweeteval: Any):
@@ -55,6 +56,16 @@ def test_the_official_measure_leaves_none_out(tweeteval: Any):
     answers = ["favor", "none", "against", "against", "none"]
     assert tweeteval.official(gold, answers) == pytest.approx(200 / 3)
     assert tweeteval.official(["none"], ["none"]) == 0
+
+
+def test_tweets_of_all_targets_are_measured_together(tweeteval: Any):
+    # Target a holds one tweet for, answered right, and none against; target b four against, answered right. The mean
+    # over targets would be 50.
+    labels = ["none", "against", "favor"]
+    gold = {"a": ["favor"], "b": ["against"] * 4}
+    rows = {t: {"test": tweeteval.to_examples(t, "test", [("x", g) for g in gold[t]])} for t in gold}
+    logits = {t: np.eye(3)[[labels.index(g) for g in gold[t]]] for t in gold}
+    assert tweeteval._scores(labels, rows, logits) == {"a": 50, "b": 50, "all": 100}
 
 
 def test_all_faults_of_the_folder_are_told_at_once(tweeteval: Any, folder: Path):
