@@ -54,7 +54,7 @@ def measure_drift(
     DataError, ModelError
         If something cannot be read, or the new text holds no sentence.
     """
-    recent = read_scored(new, tagger, seed=seed, on_note=on_note)
+    recent = read_scored(new, tagger, seed=seed, texts=texts, on_note=on_note)
     if is_model(reference):
         old, witness = None, read_errors(reference, tagger)
     else:

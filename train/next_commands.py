@@ -134,8 +134,8 @@ def _content(rows: Sequence[dict[str, Any]], tool: str | None, label_set: Any) -
 def drift(reference: Path, new: Path, model: Path, texts: tuple[Path, ...], seed: int, as_json: bool) -> None:
     """Say whether NEW still looks like REFERENCE, and whether it is time to label again.
 
-    REFERENCE: a model folder (the summary of its own training), labels, or what NEW may be. NEW: results of
-    predict.py --format json, scored rows (.jsonl, .parquet), or articles, which are scored now: a dump or a folder of
+    REFERENCE: a model folder (the summary of its own training), or what NEW may be. NEW: results of predict.py
+    --format json, scored rows (.jsonl, .parquet), labels, or articles, which are scored now: a dump or a folder of
     files, or a .txt with a text a line, as labels next reads it: each line counts as an article. Under 20 articles on
     either side there is no verdict.
 

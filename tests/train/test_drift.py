@@ -1,5 +1,6 @@
 """Drift with the real tiny model: what it is used to, and what it is not."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -106,6 +107,17 @@ def test_the_own_report_of_a_model_may_be_of_few_articles(results: Any, tagger: 
     # Scored before, they are compared with themselves.
     old = results("old", USUAL)
     assert measure(old, strange, tagger, trained.path)["verdict"] == "label again"
+
+
+def test_labels_without_text_are_joined_on_either_side(tagger: Tagger, trained: SimpleNamespace, tmp_path: Path):
+    texts = [f"{p.format(town)} ({n})" for n, (town, p) in enumerate((t, p) for t in TOWNS for p in USUAL)]
+    pool, path = tmp_path / "pool.jsonl", tmp_path / "hashed.jsonl"
+    pool.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+    hashes = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    rows = [{"doc": f"d{n}", "n": 0, "sha256": h, "labels": {"mood": "rise"}} for n, h in enumerate(hashes)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    report = measure_drift(path, path, tagger, model=trained.path, texts=(pool,), replicates=10)
+    assert [report[side]["sentences"] for side in ("reference", "new")] == [20, 20]
 
 
 def test_one_article_has_no_intervals(results: Any, tagger: Tagger, trained: SimpleNamespace):
