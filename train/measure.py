@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from newslean.results import Scores
@@ -66,20 +67,7 @@ def measure_dimension(
     probabilities = {p.name: _probabilities(p, dimension, rows) for p in predictions}
     gold = metrics.indicator(dimension, [example.labels[dimension.name] for example in kept])
     groups = np.asarray([example.group for example in kept], dtype=str)
-    result: Report = {
-        "kind": dimension.kind,
-        "labels": list(dimension.labels),
-        "neutral": dimension.neutral,
-        "sentences": len(kept),
-        "articles": len({*groups}),
-        "support": dict(zip(dimension.labels, gold.sum(axis=0), strict=True)),
-        "label_articles": {
-            label: len({*groups[column]}) for label, column in zip(dimension.labels, gold.T, strict=True)
-        },
-        "models": {},
-        "differences": [],
-        "agreement": _agreement(dimension, kept, answers),
-    }
+    result = _describe(dimension, gold, groups) | {"agreement": _agreement(dimension, kept, answers)}
     result["notes"] = _notes(result)
     if not kept:
         return result
@@ -97,6 +85,23 @@ def measure_dimension(
         macros[name] = None if weights is None else counts.weighted(weights).macro_f1()
     result["differences"] = [_difference(result["models"], macros, next(iter(macros)), name) for name in [*macros][1:]]
     return result
+
+
+def _describe(dimension: Dimension, gold: metrics.Flags, groups: NDArray[np.str_]) -> Report:
+    """Say what is measured on, before any model is."""
+    return {
+        "kind": dimension.kind,
+        "labels": list(dimension.labels),
+        "neutral": dimension.neutral,
+        "sentences": len(gold),
+        "articles": len({*groups}),
+        "support": dict(zip(dimension.labels, gold.sum(axis=0), strict=True)),
+        "label_articles": {
+            label: len({*groups[column]}) for label, column in zip(dimension.labels, gold.T, strict=True)
+        },
+        "models": {},
+        "differences": [],
+    }
 
 
 def _probabilities(predictions: Predictions, dimension: Dimension, rows: Sequence[int]) -> metrics.Floats:
