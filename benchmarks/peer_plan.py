@@ -52,7 +52,8 @@ WAYS = {
         "SetFit",
         "setfit",
         ("setfit", "sentence-transformers", "torch", "transformers"),
-        "max_steps: {max_steps:,}, of {batch_size} pairs each, else its defaults, its own logistic regression as head, "
+        "max_steps: {max_steps:,}, of {batch_size} pairs each, drawn from {pairs_from:,} of the sentences, else its "
+        "defaults, its own logistic regression as head on all of them, "
         "one-vs-rest where a sentence may have several labels",
     ),
     "transformers": Way(
@@ -178,7 +179,7 @@ def settings_of(grammar: Any, *, epochs: int, steps: int, warm: Path | None) -> 
             "code": digest([code_hashes(kind) for kind in ("transformer", "baseline", "calibration")]),
         },
         "baseline": {"params": asdict(baseline), "code": digest(code_hashes("baseline"))},
-        "setfit": {**encoder, "max_steps": steps, "batch_size": 16},
+        "setfit": {**encoder, "max_steps": steps, "batch_size": 16, "pairs_from": 4000},
         "transformers": {**encoder, "epochs": epochs, "batch_size": 16, "learning_rate": 5e-5},
         "model2vec": {"base": finetuned.base},
         "embeddings": encoder,

@@ -68,8 +68,11 @@ def texts_of(examples: Sequence[Example]) -> list[str]:
 
 
 def fit_setfit(task: Task) -> Predict:
-    """Fit SetFit with its own head, once for each dimension."""
-    from datasets import Dataset
+    """Fit SetFit with its own head, once for each dimension.
+
+    It lists all pairs of sentences before it draws some, gigabytes for 30,000: pairs come from a part of the
+    sentences, drawn at random, and the head learns them all.
+    """
     from setfit import SetFitModel, Trainer, TrainingArguments
 
     from train.network import base_path
@@ -92,8 +95,11 @@ def fit_setfit(task: Task) -> Predict:
             report_to="none",
             save_strategy="no",
         )
-        data = Dataset.from_dict({"text": [texts[n] for n in order], "label": targets[order].tolist()})
-        Trainer(model, args=arguments, train_dataset=data).train()
+        drawn, wanted = [texts[n] for n in order], targets[order].tolist()
+        trainer = Trainer(model, args=arguments)
+        few = task.settings["pairs_from"]
+        trainer.train_embeddings(drawn[:few], wanted[:few])
+        trainer.train_classifier(drawn, wanted)
         models[d.name] = (model, range(len(d.labels)) if d.multi else model.model_head.classes_)
 
     def predict(examples: Sequence[Example]) -> Logits:
