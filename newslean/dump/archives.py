@@ -23,6 +23,7 @@ ReadForm = Callable[[BinaryIO, Form, Place], Iterator[Outcome]]
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # the others unpack without a bound
 _ENCRYPTED = 0x1
 _MAX_HEADER = 1 << 20
+_MAX_SIZE = 1 << 50
 _LONG_HEADERS = {
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
@@ -72,10 +73,12 @@ def read_tar(stream: io.BufferedReader, place: Place, read: ReadForm) -> Iterato
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Entry) as archive:
             while (entry := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # it would keep all that it has met
+                if not 0 <= entry.size <= _MAX_SIZE:  # tarfile would read for ever to pass over it
+                    raise tarfile.ReadError(f"an entry of {entry.size:,} bytes")
                 form = _form_of(entry.name)
                 if form is not None and not entry.isdir():
                     yield from _read_tar_entry(archive, entry, place.inside(entry.name), form, read)
-    except tarfile.TarError as error:
+    except (tarfile.TarError, ValueError, OverflowError) as error:  # of numbers in a header that are none
         raise DamagedError(
             f"{place.name}: expected a whole tar archive; found: {error}. Fetch or make it again."
         ) from None

@@ -20,11 +20,14 @@ def look_ahead(stream: io.BufferedReader, size: int, *, where: str) -> tuple[byt
 
 
 def first_sign(stream: io.BufferedReader, *, where: str) -> tuple[bytes, io.BufferedReader]:
-    """Look at the first byte that is no white space or mark, and give a stream that still begins at the first byte."""
+    """Look at the first byte that is no white space or mark, and give a stream that still begins at the first byte.
+
+    Behind a bracket the next one is looked at too: a list of objects, or a text that begins so.
+    """
     head = sign = b""
-    while not sign and len(head) < PIECE and (byte := stream.read(1)):
+    while sign in (b"", b"[") and len(head) < PIECE and (byte := stream.read(1)):
         head += byte
-        sign = byte.strip(_BEFORE_TEXT)
+        sign += byte.strip(_BEFORE_TEXT)
     return sign, buffered(Stream(stream.read1, where=where, head=head))
 
 

@@ -51,11 +51,14 @@ class Found:
         Those that can hold a text.
     values : collection of str
         Those that hold one value: a text, a number, a date.
+    whole : bool
+        There are no others; not so where only the first objects were looked at.
     """
 
     names: Collection[str]
     texts: Collection[str]
     values: Collection[str]
+    whole: bool = True
 
 
 def choose(columns: Columns, found: Found, *, where: str, note: Callable[[str], None]) -> Columns:
@@ -72,10 +75,12 @@ def choose(columns: Columns, found: Found, *, where: str, note: Callable[[str], 
         If a column that was named is not there, or none is found that holds the text.
     """
     named = {field.name: getattr(columns, field.name) for field in fields(columns)}
-    missing = [f"{name!r} ({role})" for role, name in named.items() if name is not None and name not in found.names]
-    if missing:
+    missing = {role: f"{name!r} ({role})" for role, name in named.items() if name and name not in found.names}
+    if missing and not found.whole and "text" not in missing:
+        note(f"not in the first objects: {', '.join(missing.values())}")
+    elif missing:
         raise DataError(
-            f"{where}: expected a column {', '.join(missing)}; found {_listed(found.names)}. Name one of them."
+            f"{where}: expected a column {', '.join(missing.values())}; found {_listed(found.names)}. Name one of them."
         )
     guessed = {role: _guess(role, found) for role, name in named.items() if name is None}
     if named["text"] is None and guessed["text"] is None:

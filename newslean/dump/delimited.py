@@ -61,7 +61,8 @@ class _Raw:
 
 
 def _read_rows(lines: "_Lines", *, delimiter: str) -> Iterator[_Raw]:
-    reader = csv.reader(lines, delimiter=delimiter)
+    # Strict: otherwise a quotation mark that is never closed takes in row after row, up to the next one, silently.
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.begin_row()
         raw = _Raw(lines.number + 1, [])
@@ -69,8 +70,12 @@ def _read_rows(lines: "_Lines", *, delimiter: str) -> Iterator[_Raw]:
             raw.cells = _next_row(reader, lines.limit)
         except StopIteration:
             return
-        except csv.Error:  # in this mode of the parser there is no other one
-            raw.fault = "a carriage return within a line. End lines with a line feed."
+        except csv.Error as error:
+            if "new-line" in str(error):
+                raw.fault = "a carriage return within a line. End lines with a line feed."
+            else:
+                where = f"line {raw.line:,}" if lines.number <= raw.line else f"lines {raw.line:,} to {lines.number:,}"
+                raw.fault = f"a quotation mark in {where} that is neither closed nor doubled. Mend it."
         if lines.too_long:
             lines.skip_row()
             raw.fault = f"more than {lines.limit:,} bytes (max_bytes) in lines {raw.line:,} to {lines.number:,}. "

@@ -6,8 +6,9 @@ Knows files, folders and patterns of names, here and (through
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from newslean.articles import printable_name, unreadable
@@ -62,9 +63,10 @@ def expand(given: str | Path) -> Iterator[Found]:
 
 
 def _matches(pattern: str) -> Iterator[Found]:
-    found = (Path(path) for path in glob.iglob(pattern, recursive=True))
-    # A pattern with ** matches what is in a folder too, which must not be read twice.
-    paths = sorted(path for path in found if "**" not in pattern or not path.is_dir())
+    paths = sorted(Path(path) for path in glob.iglob(pattern, recursive=True))
+    if "**" in pattern:  # which matches what is in a folder too, which must not be read twice
+        linked = _linked(pattern)
+        paths = [path for path in paths if not path.is_dir() and not any(map(linked, path.parents))]
     if not paths:
         name = printable_name(pattern)
         yield Found(name, error=DataError(f"{name}: expected names of that pattern; found none. Check its folder."))
@@ -73,6 +75,18 @@ def _matches(pattern: str) -> Iterator[Found]:
             yield from _files_in(path)
         else:
             yield Found(printable_name(path), path, alone=False)
+
+
+def _linked(pattern: str) -> Callable[[Path], bool]:
+    """Say of a folder whether it is a link behind the part of a pattern that names folders: it may lead in a circle."""
+    names = Path(pattern).parts
+    fixed = next((n for n, name in enumerate(names) if glob.has_magic(name)), len(names))
+
+    @cache
+    def is_linked(folder: Path) -> bool:
+        return len(folder.parts) > fixed and folder.is_symlink()
+
+    return is_linked
 
 
 def _files_in(folder: Path) -> Iterator[Found]:
@@ -107,7 +121,11 @@ def _walk(folder: Path) -> Iterator[Found]:
 def _wanted(entry: os.DirEntry[str]) -> bool:
     if entry.name.startswith("."):
         return False
-    if entry.is_dir():
-        return not entry.is_symlink()  # which may lead round in a circle
-    broken_link = entry.is_symlink() and not os.path.exists(entry.path)
-    return (entry.is_file() or broken_link) and form_of(entry.name) is not None
+    try:
+        if entry.is_dir():
+            return not entry.is_symlink()  # which may lead round in a circle
+        broken_link = entry.is_symlink() and not os.path.exists(entry.path)
+        usable = entry.is_file() or broken_link
+    except OSError:  # a link that leads to itself, say: who opens it is told, and its neighbours are read
+        usable = True
+    return usable and form_of(entry.name) is not None

@@ -7,7 +7,7 @@ readers know the formats.
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -153,8 +153,7 @@ def _offset(opened: list[BinaryIO]) -> int:
 def _read_found(found: Found, input_format: str | None, place: Place, opened: list[BinaryIO]) -> Iterator[Outcome]:
     if found.error is not None:
         raise found.error
-    name = urlsplit(found.source).path if found.source.startswith(("http://", "https://")) else found.source
-    form = form_of(name, input_format=input_format)
+    form = form_of(_name_of(found), input_format=input_format)
     empty = True
     with _opened(found) as file:
         opened.append(file)
@@ -168,6 +167,16 @@ def _read_found(found: Found, input_format: str | None, place: Place, opened: li
             yield outcome
     if empty:
         yield place.reject("", "expected articles; found none. Leave it out.")
+
+
+def _name_of(found: Found) -> str:
+    """Give the name that tells a file's form: of an address what leads to the file, without a query."""
+    if not isinstance(found.file, RemoteFile):
+        return found.source
+    if found.source.startswith(("http://", "https://")):
+        with suppress(ValueError):  # no address, as will be told when it is opened
+            return urlsplit(found.source).path
+    return found.file.path
 
 
 @contextmanager
@@ -189,7 +198,9 @@ def _read_form(file: BinaryIO, form: Form | None, place: Place) -> Iterator[Outc
     stream = to_stream(file, where=place.name, compression=compression, ordered=bool(place.entry))
     if form is None:
         sign, stream = first_sign(stream, where=place.name)
-        form = Form("jsonl" if sign == b"{" else "text")
+        form = Form({b"{": "jsonl", b"[{": "json"}.get(sign, "text"))
+        if sign:
+            place.note(f"guessed the format: {form.format}")
     if form.format == "text":
         yield from read_text(stream, place, suffix=form.suffix)
     elif form.format in ("zip", "tar"):

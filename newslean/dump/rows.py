@@ -5,7 +5,7 @@ Knows columns and values as Python has them; knows no format.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -42,6 +42,7 @@ def read_objects(rows: Iterator[Row | Reject], place: Place) -> Iterator[Outcome
     """
     sample: list[Row | Reject] = []
     fault: DamagedError | None = None
+    whole = False
     size = 0
     try:
         for row in rows:
@@ -52,10 +53,12 @@ def read_objects(rows: Iterator[Row | Reject], place: Place) -> Iterator[Outcome
             size += row.size if isinstance(row, Row) else 0
             if len(sample) == _SAMPLE or size > _SAMPLE_BYTES:
                 break
+        else:
+            whole = True
     except DamagedError as error:  # what stood before it is good
         fault = error
     if sample:
-        found = _columns_of([row for row in sample if isinstance(row, Row)])
+        found = replace(_columns_of([row for row in sample if isinstance(row, Row)]), whole=whole or fault is not None)
         columns = choose(place.columns, found, where=place.name, note=place.note)
         for row in sample:
             yield row if isinstance(row, Reject) else make_record(row, columns, place)

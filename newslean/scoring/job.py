@@ -6,6 +6,7 @@ Knows files and fingerprints; reads no article and scores nothing.
 import glob
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
@@ -59,7 +60,12 @@ class Job:
     @property
     def articles(self) -> Path:
         """The table of articles: the result itself, if no sentences are asked for."""
-        return self.out if self.settings.articles_only else self.out.with_suffix(f".articles{self.out.suffix}")
+        return self.out if self.settings.articles_only else self.articles_beside
+
+    @property
+    def articles_beside(self) -> Path:
+        """Where the table of articles stands if sentences are asked for too."""
+        return self.out.with_suffix(f".articles{self.out.suffix}")
 
 
 def claim_of(job: Job, model: str, *, unit: str = "sentence") -> dict[str, Any]:
@@ -91,6 +97,8 @@ def finished(job: Job, claim: Mapping[str, Any]) -> Counts | None:
         raise DataError(
             f"{job.out}: expected no file, or the result of this run; found another. Name another file, or --overwrite."
         ) from None
+    if not job.articles.exists():
+        raise DataError(f"{job.articles}: expected it beside {job.out}; found none. Move that one, or --overwrite.")
     if "-" in job.inputs:
         raise DataError(
             f"{job.out}: expected no file, for nothing tells whether standard input is what it was; found one. "
@@ -121,12 +129,13 @@ def check_names(job: Job) -> None:
 
 
 def _covers(name: str, path: Path) -> bool:
-    """Tell whether an input, a folder or a pattern, takes in a path."""
+    """Tell whether an input, a file, a folder or a pattern, takes in a path."""
     place = Path(os.path.realpath(path))
+    name = re.sub(r"^(file|local)://", "", name)
     if os.path.isdir(name):
         return place.is_relative_to(os.path.realpath(name))
     if not glob.has_magic(name) or os.path.lexists(name):
-        return False
+        return name != "-" and place == Path(os.path.realpath(name))
     pattern = Path(os.path.abspath(name)).parts
     return any(_fits(part.parts, pattern) for part in (place, *place.parents))  # it may take in a folder above
 

@@ -70,7 +70,8 @@ def write_rows(
 
 def _batches(shards: Iterable[Path]) -> Iterator[pa.RecordBatch]:
     for path in shards:
-        with pq.ParquetFile(path) as file:
+        # Opened here: pyarrow takes no path that is not UTF-8.
+        with open(path, "rb") as opened, pq.ParquetFile(opened) as file:
             if file.schema_arrow.names:  # a shard of rejects alone has no columns
                 yield from file.iter_batches(batch_size=ARTICLES)
 

@@ -22,16 +22,9 @@ from newslean.scoring.work import Work
 from newslean.splitting import splitter_version
 
 
-def begin_anew(job: Job, work: Work) -> None:
-    """Remove a result and the work for one, whatever they were made from."""
-    work.discard()
-    for path in (job.beside(".run.json"), job.out, job.articles, job.beside(".rejects.jsonl")):
-        path.unlink(missing_ok=True)
-
-
 def check_free(job: Job, work: Work) -> None:
     """Refuse to write over a table of articles that no run of ours has begun to write."""
-    if work.fresh and job.articles.exists():
+    if work.fresh and not work.overwrites and job.articles.exists():
         raise DataError(
             f"{job.articles}: expected no file, for the articles go there; found one. "
             f"Name another file than {job.out}, or --overwrite."
@@ -58,6 +51,8 @@ def write_result(job: Job, work: Work, claim: Mapping[str, Any], manifest: Manif
     _write_rejects(job, work)
     work.publish(job.beside(".run.json"), lambda path: write_file(path, told))
     work.publish(job.out, articles if job.settings.articles_only else sentences)
+    if job.settings.articles_only and work.overwrites:
+        job.articles_beside.unlink(missing_ok=True)  # of the result that was replaced
     work.clear()
 
 

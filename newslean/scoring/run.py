@@ -21,7 +21,7 @@ from newslean.scoring.claim import INPUTS
 from newslean.scoring.job import Job, check_names, claim_of, finished
 from newslean.scoring.local import Scored, score_locally
 from newslean.scoring.pieces import Piece, cut
-from newslean.scoring.result import begin_anew, check_free, refuse_empty, write_result
+from newslean.scoring.result import check_free, refuse_empty, write_result
 from newslean.scoring.scorer import ScorerSettings
 from newslean.scoring.tables import result_schema
 from newslean.scoring.work import Counts, Shard, Work
@@ -95,7 +95,7 @@ def score_dump(
     engine : callable, optional
         Scores pieces elsewhere.
     overwrite : bool
-        Begin anew, whatever stands there.
+        Begin anew, whatever stands there; an older result stays until the new one is whole.
     on_note, on_progress : callable, optional
         Told what was guessed, and how far the run has come.
     stop : callable
@@ -121,8 +121,8 @@ def score_dump(
     work = Work(job.beside(".work"))
     with work.held():
         if overwrite:
-            begin_anew(job, work)
-        elif (done := finished(job, claim)) is not None:
+            work.begin_anew()
+        elif not work.overwrites and (done := finished(job, claim)) is not None:
             work.clear()
             return done
         work.begin(claim, fingerprints(job.inputs))

@@ -29,8 +29,11 @@ from newslean.scoring.lock import LOCK, locked
 ROWS = 64
 """Articles of a row group, which is what the merge holds in memory."""
 
+OVERWRITE = "overwrite"
+"""Empty file in a work folder: what stands at the place of the result is to be replaced, but not before the end."""
+
 _PART = re.compile(r"\..*\.part|made\.\w+")
-_OURS = re.compile(rf"{_PART.pattern}|{LOCK}|{MANIFEST}|{INPUTS}|shard-\d+\.(?:parquet|rejects\.jsonl)")
+_OURS = re.compile(rf"{_PART.pattern}|{LOCK}|{OVERWRITE}|{MANIFEST}|{INPUTS}|shard-\d+\.(?:parquet|rejects\.jsonl)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,24 +176,35 @@ class Work:
     def clear(self) -> None:
         """Remove the folder."""
         with suppress(OSError):
-            self.discard()
+            self._remove(lambda name: name != LOCK)
         shutil.rmtree(self.folder, ignore_errors=True)
         sync_folder(self.folder.parent)
 
+    @property
+    def overwrites(self) -> bool:
+        """Whether the run that began here was told to replace what stands at the place of the result."""
+        return (self.folder / OVERWRITE).exists()
+
+    def begin_anew(self) -> None:
+        """Forget what an earlier run did, and remember that its result is to be replaced."""
+        self.discard()
+        write_file(self.folder / OVERWRITE, "")
+
     def discard(self) -> None:
         """Remove what an earlier run did."""
-        self._remove(lambda name: name != LOCK)
+        self._remove(lambda name: name not in (LOCK, OVERWRITE))
 
     def _remove(self, chosen: Callable[[str], bool]) -> None:
-        # The manifest first: without it the rest counts for nothing.
-        for name in sorted(os.listdir(self.folder), key=lambda name: name != MANIFEST):
+        # Without the manifest the rest counts for nothing; with the other, a finished result would be made again.
+        for name in sorted(os.listdir(self.folder), key=lambda name: (name != OVERWRITE, name != MANIFEST)):
             if chosen(name):
                 (self.folder / name).unlink()
 
     def _count(self) -> None:
         while (path := self._shard(self._number)).exists():
             try:
-                facts = json.loads(pq.read_schema(path).metadata[b"newslean"])
+                with open(path, "rb") as file:  # pyarrow takes no path that is not UTF-8
+                    facts = json.loads(pq.read_schema(file).metadata[b"newslean"])
                 after, counts = Start(**facts["after"]), Counts(**facts["counts"])
             except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
                 raise DataError(f"{path}: expected a finished shard; {error}. Remove it: it is made again.") from None

@@ -188,6 +188,19 @@ def test_a_name_of_a_gigabyte_in_a_tar_is_not_read(write, read):
     assert "a name of 1,073,741,824 bytes" in reject.reason
 
 
+@pytest.mark.parametrize("header", [{"GNU.sparse.size": "zz"}, {"size": "9" * 30}, {"size": "-1"}])
+def test_numbers_in_a_tar_that_are_none_keep_what_came_before(write, read, header):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, further in (("a.txt", {}), ("b.txt", header)):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.pax_headers = 9, further
+            archive.addfile(entry, io.BytesIO(b"Tin rose."))
+    [record], [reject] = read(write("a.tar", buffer.getvalue()))
+    assert record.position == "entry a.txt"
+    assert "expected a whole tar archive" in reject.reason
+
+
 def test_links_in_a_tar_lead_nowhere(write, read, tmp_path: Path):
     secret = write("secret.txt", "Not for reading.")
     buffer = io.BytesIO()

@@ -95,6 +95,14 @@ def test_a_bad_row_is_rejected_with_its_line_and_the_others_are_read(write, read
     assert reason in reject.reason
 
 
+def test_a_quote_that_another_row_seems_to_close_takes_in_no_row_silently(write, read):
+    rows = 'id,text\n1,"Tin rose.\n2,Zinc fell.\n3,"Lead" fell.\n4,"Nickel ""fell"",\nit seems."\n'
+    [record], [reject] = read(write("a.csv", rows))
+    assert record.article.text == 'Nickel "fell",\nit seems.'
+    assert reject.position == "row 1, line 2"
+    assert "a quotation mark in lines 2 to 4 that is neither closed nor doubled" in reject.reason
+
+
 def test_a_quote_that_is_never_closed_is_rejected_once(write, read):
     records, [reject] = read(write("a.csv", 'title,text\nTin,Tin rose.\nZinc,"Zinc fell.\n\nIn Holm, too.\n'))
     assert [record.article.text for record in records] == ["Tin rose."]

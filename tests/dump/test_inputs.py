@@ -49,6 +49,22 @@ def test_links_are_read_as_files_and_never_followed_into_folders(write, read, tm
     assert reject.source.endswith("3.txt")
 
 
+def test_a_link_to_itself_costs_no_neighbour(write, read, tmp_path):
+    write("a/1.txt", "Tin rose.")
+    (tmp_path / "a" / "2.txt").symlink_to("2.txt")
+    records, [reject] = read(tmp_path / "a")
+    assert names(records, tmp_path) == ["a/1.txt"]
+    assert reject.source.endswith("2.txt")
+
+
+def test_a_pattern_that_leads_down_follows_no_link_into_a_folder(write, read, tmp_path):
+    write("a/b/1.txt", "Tin rose.")
+    (tmp_path / "a" / "b" / "up").symlink_to("..")
+    (tmp_path / "here").symlink_to("a")
+    assert names(read(str(tmp_path / "a" / "**" / "*.txt"))[0], tmp_path) == ["a/b/1.txt"]
+    assert names(read(str(tmp_path / "here" / "**" / "*.txt"))[0], tmp_path) == ["here/b/1.txt"]
+
+
 def test_patterns_are_sorted_and_may_lead_down(write, read, tmp_path):
     for name in ("b.jsonl", "a.jsonl", "sub/c.jsonl", "sub/d.txt", ".x.jsonl"):
         write(name, LINE)

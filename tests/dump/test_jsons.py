@@ -159,6 +159,19 @@ def test_a_key_that_the_first_objects_lack_is_found(write, read):
     assert [record.article.title for record in records] == [None, "Zinc"]
 
 
+def test_a_named_key_may_come_late_but_for_the_text(write, read):
+    lines = [json.dumps({"text": "Tin rose."} | ({"updated": "2024"} if n == 110 else {})) for n in range(120)]
+    notes: list[str] = []
+    path = write("a.jsonl", "\n".join(lines))
+    records, _ = read(path, columns=Columns(date="updated"), on_note=notes.append)
+    assert [n for n, record in enumerate(records) if record.date == "2024"] == [110]
+    assert any("not in the first objects: 'updated' (date)" in note for note in notes)
+    with pytest.raises(DataError, match="expected a column 'tekst'"):
+        read(path, columns=Columns(text="tekst"))
+    with pytest.raises(DataError, match="expected a column 'updated'"):
+        read(write("b.jsonl", "\n".join(lines[:50])), columns=Columns(date="updated"))
+
+
 def test_objects_and_lists_are_not_taken_for_text_or_outlet(write, read):
     row = {
         "content": {"rendered": "Tin rose."},

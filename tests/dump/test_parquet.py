@@ -134,6 +134,12 @@ def test_bad_texts_are_rejected_with_their_row(write, read):
     assert (records[0].position, reject.position) == ("row 2", "row 1")
 
 
+def test_an_identifier_of_bytes_is_written_in_hexadecimal(write, read):
+    identifiers = pa.array([b"\xff" * 16, b"seven"], pa.binary())
+    records, rejects = read(write("a.parquet", table_bytes({"id": identifiers, "text": ["Tin rose.", "Zinc fell."]})))
+    assert ([record.id for record in records], rejects) == (["ff" * 16, "seven"], [])
+
+
 def test_a_title_as_long_as_a_book_is_rejected(write, read):
     table = table_bytes({"text": ["Tin rose."] * 2, "title": ["x" * 200, "Tin"]})
     [record], [reject] = read(write("a.parquet", table), max_bytes=100)

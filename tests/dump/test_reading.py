@@ -103,15 +103,19 @@ def test_an_unknown_format_is_an_error_at_once():
         (b'\xef\xbb\xbf{"text": "Tin rose."}\n', None, "line 1"),
         ('{"text": "Tin rose."}\n'.encode("utf-16"), None, "line 1"),
         (gzip.compress(b'{"text": "Tin rose."}\n'), None, "line 1"),
+        (b'\n[ {"text": "Tin rose."}]', None, "item 1"),
         (b"\n Tin rose.\n", None, "whole file"),
+        (b"[1] Tin rose.\n", None, "whole file"),
         (b'{"text": "Tin rose."}', "text", "whole file"),
         (b"text\nTin rose.\n", "csv", "row 1, line 2"),
     ],
 )
 def test_standard_input(read, monkeypatch, data, given, position):
     stdin(monkeypatch, data)
-    [record], rejects = read("-", input_format=given)
+    notes: list[str] = []
+    [record], rejects = read("-", input_format=given, on_note=notes.append)
     assert (record.article.source, record.position) == ("-", position)
+    assert any("guessed the format" in note for note in notes) == (given is None)
     assert "Tin rose." in record.article.text
     assert rejects == []
 

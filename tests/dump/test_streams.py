@@ -107,7 +107,15 @@ def test_utf16_that_is_broken_on_the_way_fails():
 
 @pytest.mark.parametrize(
     ("data", "sign"),
-    [(b"", b""), (b" \r\n\t{}", b"{"), (b"\xef\xbb\xbfTin", b"T"), (b"\xff\xfe{\0", b"{"), (b" " * 99_999, b"")],
+    [
+        (b"", b""),
+        (b" \r\n\t{}", b"{"),
+        (b"\xef\xbb\xbfTin", b"T"),
+        (b"\xff\xfe{\0", b"{"),
+        (b"[\n {", b"[{"),
+        (b"[1]", b"[1"),
+        (b" " * 99_999, b""),
+    ],
 )
 def test_the_first_sign_is_seen_and_nothing_lost(data, sign):
     found, stream = first_sign(to_stream(io.BytesIO(data), where="x"), where="x")

@@ -36,6 +36,8 @@ def test_names(make_job: Make, tmp_path: Path):
         (["*.json"], "out.csv", r"found \S+ within"),
         (["**/*.articles.csv"], "out.csv", r"found \S+ within"),
         (["**"], "out.csv", r"found \S+ within"),
+        (["out.csv.rejects.jsonl"], "out.csv", r"found out\.csv\.rejects\.jsonl within"),
+        (["file://."], "out.csv", r"found \S+ within"),
         (["fol*"], "folder.csv/deep/out.csv", r"found \S+ within"),
     ],
 )

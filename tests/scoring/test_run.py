@@ -189,6 +189,57 @@ def test_a_finished_result_is_left_alone(make_job: Make, dump: Path, results: Re
     assert job.out.stat().st_ino, job.out.stat().st_mtime_ns != before[job.out]
 
 
+def test_a_result_stays_until_it_is_replaced(make_job: Make, dump: Path, tmp_path: Path, results: Results):
+    score_dump(make_job(dump))
+    before = results(keep=True)
+    with pytest.raises(DataError):
+        score_dump(make_job(tmp_path / "typo.jsonl"), overwrite=True)
+    assert results(keep=True) == before
+    other = make_job(dump, articles_only=True)
+    stops = iter([False] * 20)
+    with pytest.raises(Stopped, match="without --overwrite, goes on"):
+        score_dump(other, overwrite=True, stop=lambda: next(stops, True))
+    assert results(keep=True) == before
+    score_dump(other)
+    after = results(keep=True)
+    assert "out.articles.jsonl" not in after
+    assert after["out.jsonl"] == before["out.articles.jsonl"]
+    assert not other.beside(".work").exists()
+    score_dump(other)
+    assert results(keep=True) == after
+
+
+def test_a_run_that_replaces_and_is_killed_at_its_very_end_is_done(make_job: Make, dump: Path, monkeypatch):
+    job = make_job(dump)
+    score_dump(job)
+    unlink = Path.unlink
+
+    def killed(path: Path, **options: bool) -> None:
+        if path.name == "manifest.json" and (path.parent / "shard-000000.parquet").exists():
+            raise KeyboardInterrupt
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        score_dump(job, overwrite=True)
+    monkeypatch.undo()
+    assert job.beside(".work").exists()
+    before = job.out.stat().st_ino
+    score_dump(job)
+    assert job.out.stat().st_ino == before
+    assert not job.beside(".work").exists()
+
+
+def test_a_folder_with_a_name_in_no_encoding(make_job: Make, dump: Path, tmp_path: Path, results: Results):
+    folder = tmp_path / os.fsdecode(b"d\xe9")
+    folder.mkdir()
+    job = make_job(dump, out=folder / "out.jsonl")
+    interrupted(job, 20)
+    score_dump(job)
+    score_dump(make_job(dump))
+    assert job.out.read_bytes() == results()["out.jsonl"]
+
+
 def test_killed_between_the_result_and_its_work(make_job: Make, dump: Path, results: Results, monkeypatch):
     job = make_job(dump)
     monkeypatch.setattr("newslean.scoring.work.Work.clear", lambda work: None)
