@@ -36,7 +36,8 @@ def write_file(path: str | Path, content: str | bytes) -> None:
 def open_replacement(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file for bytes that takes the place of another only when the block ends well.
 
-    Written beside, fsynced, renamed. The mode of an existing file is kept.
+    Written beside, fsynced, renamed. The mode of an existing file is kept, and a link stays a link: the file that it
+    leads to is replaced.
 
     Raises
     ------
@@ -44,17 +45,16 @@ def open_replacement(path: str | Path) -> Iterator[BinaryIO]:
         If the file cannot be written, because of a missing folder, rights or a
         full disk. The old file is then untouched, and nothing is left.
     """
-    path = Path(path)
-    temporary = ""
+    real, temporary = Path(os.path.realpath(path)), ""
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:50]}.", suffix=".part", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{real.name[:50]}.", suffix=".part", dir=real.parent)
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
-        os.replace(temporary, path)
-        sync_folder(path.parent)
+        os.chmod(temporary, real.stat().st_mode & 0o7777 if real.exists() else 0o666 & ~_umask())
+        os.replace(temporary, real)
+        sync_folder(real.parent)
     except OSError as error:
         raise DataError(
             f"{path}: expected to write there; {error.strerror}. Free space or name another place."

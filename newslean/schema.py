@@ -168,7 +168,7 @@ def read_schema(path: str | Path) -> Schema:
         If the file is missing, not TOML, or not a schema.
     """
     try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(
             f"{path}: expected a schema file; found none ({error.strerror}). Copy labels/schema.toml there."

@@ -83,3 +83,14 @@ def test_a_lock_keeps_other_processes_out_until_the_file_is_closed(tmp_path: Pat
             lock(second.fileno(), wait=False)
         first.close()
         lock(second.fileno(), wait=False)
+
+
+def test_a_link_stays_a_link(tmp_path: Path):
+    (tmp_path / "there").mkdir()
+    real, link = tmp_path / "there" / "a.txt", tmp_path / "link.txt"
+    link.symlink_to(real)
+    for content in ("one", "two"):  # a link may lead to what is yet to come
+        write_file(link, content)
+        assert (link.is_symlink(), real.read_text()) == (True, content)
+    assert sorted(os.listdir(tmp_path)) == ["link.txt", "there"]
+    assert os.listdir(tmp_path / "there") == ["a.txt"]

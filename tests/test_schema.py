@@ -130,3 +130,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path):
 )
 def test_labels_of_a_row(schema: Schema, labels: object, count: int):
     assert len(schema.faults(labels)) == count
+
+
+def test_a_mark_before_the_file_is_no_fault(tmp_path: Path):
+    path = tmp_path / "schema.toml"
+    path.write_text('[[dimensions]]\nname = "a"\nkind = "multi"\nlabels = ["b"]\n', encoding="utf-8-sig")
+    assert read_schema(path).names == ("a",)

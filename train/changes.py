@@ -3,14 +3,16 @@
 Knows the schema and the row format; knows no file.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from newslean.errors import DataError
 from newslean.schema import Schema, schema_from_dict
 from train.agreement import ADJUDICATED
 from train.disputes import differ
+
+Option = Literal["rename", "merge", "drop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +29,24 @@ class Change:
         Labels that go; none where the dimension itself is renamed or dropped.
     new : str or None
         What they become; None where they are dropped.
+    said : str
+        The change as the option gave it, where it was read from one.
     """
 
-    option: Literal["rename", "merge", "drop"]
+    option: Option
     dimension: str
     old: tuple[str, ...] = ()
     new: str | None = None
+    said: str = field(default="", compare=False)
 
     def __str__(self) -> str:
+        if self.said:
+            return f"--{self.option} {self.said}"
         labels = f":{','.join(self.old)}" if self.old else ""
         return f"--{self.option} {self.dimension}{labels}" + (f"={self.new}" if self.new is not None else "")
 
 
-def read_change(option: Literal["rename", "merge", "drop"], value: str) -> Change:
+def read_change(option: Option, value: str) -> Change:
     """Read a change as an option gives it.
 
     ``rename``: ``DIMENSION=NEW`` or ``DIMENSION:LABEL=NEW``; ``merge``: ``DIMENSION:A,B=NEW``; ``drop``:
@@ -50,24 +57,54 @@ def read_change(option: Literal["rename", "merge", "drop"], value: str) -> Chang
     DataError
         If it is none of these.
     """
-    left, equals, new = value.partition("=")
-    dimension, colon, labels = left.partition(":")
-    old = tuple(dict.fromkeys(label.strip() for label in labels.split(","))) if option == "merge" else (labels.strip(),)
-    change = Change(option, dimension.strip(), old if colon else (), new.strip() if equals else None)
     form = {
         "rename": "DIMENSION:LABEL=NEW or DIMENSION=NEW",
         "merge": "DIMENSION:A,B=NEW",
         "drop": "DIMENSION:LABEL, DIMENSION:LABEL=OTHER or DIMENSION",
     }[option]
-    whole = all([change.dimension, *change.old]) and change.new != ""
-    fits = {
-        "rename": change.new is not None,
-        "merge": change.new is not None and len(change.old) > 1,
-        "drop": bool(change.old) or change.new is None,
-    }[option]
-    if not whole or not fits:
+    change = next(_ways(option, value), None)
+    if not change:
         raise DataError(f"--{option} {value}: expected {form}; found {value!r}.")
     return change
+
+
+def fit_changes(schema: Schema, changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Give changes, one after the other, as the schema has it: an = may belong to a label.
+
+    Of all ways to part an option at an =, the first one counts that names what is there.
+
+    Raises
+    ------
+    DataError
+        As `change_schema`.
+    """
+    fitted = list[Change]()
+    for change in changes:
+        ways = _ways(change.option, change.said)
+        fitted.append(next((way for way in ways if _is_known(way, schema)), change))
+        schema = change_schema(schema, fitted[-1:])
+    return tuple(fitted)
+
+
+def _ways(option: Option, value: str) -> Iterator[Change]:
+    """Yield what an option may mean, parted at each = in turn, and at none."""
+    parts = value.split("=")
+    for n in range(1, len(parts) + 1):
+        dimension, colon, labels = "=".join(parts[:n]).partition(":")
+        new = "=".join(parts[n:]).strip() if n < len(parts) else None
+        words = labels.split(",") if option == "merge" else [labels]
+        old = tuple(dict.fromkeys(word.strip() for word in words)) if colon else ()
+        fits = {
+            "rename": new is not None,
+            "merge": new is not None and len(old) > 1,
+            "drop": bool(old) or len(parts) == 1,
+        }[option]
+        if fits and new != "" and all([dimension.strip(), *old]):
+            yield Change(option, dimension.strip(), old, new, said=value)
+
+
+def _is_known(change: Change, schema: Schema) -> bool:
+    return change.dimension in schema.names and {*change.old} <= {*schema[change.dimension].labels}
 
 
 def change_schema(schema: Schema, changes: Iterable[Change]) -> Schema:
@@ -158,7 +195,8 @@ def change_row(row: dict[str, Any], change: Change, *, multi: bool) -> dict[str,
     if "coders" in row:
         changed["coders"] = {name: _labels(labels, change, multi=multi) for name, labels in row["coders"].items()}
     if "predictions" in row:
-        changed["predictions"] = _predictions(row["predictions"], change, multi=multi)
+        found = row["predictions"].items()  # models' own names are words of no label set
+        changed["predictions"] = {model: _prediction(said, change, multi=multi) for model, said in found}
     if change.old and row.get("coders"):
         _settle(row["coders"], changed, change.dimension)
     if changed.get("coders", {}).get(ADJUDICATED) == {}:
@@ -181,15 +219,17 @@ def _labels(labels: Mapping[str, Any], change: Change, *, multi: bool) -> dict[s
     return result
 
 
-def _predictions(value: Any, change: Change, *, multi: bool) -> Any:
-    """Change labels and scores wherever they stand: by model, by dimension or in a list."""
+def _prediction(value: Any, change: Change, *, multi: bool) -> Any:
+    """Change labels and scores of one model, wherever they stand: by dimension, under other keys or in a list."""
     if isinstance(value, list):
-        return [_predictions(item, change, multi=multi) for item in value]
+        return [_prediction(item, change, multi=multi) for item in value]
     if not isinstance(value, dict):
         return value
+    if plain := [key for key in ("labels", "scores") if isinstance(value.get(key), dict)]:
+        return value | {key: _labels(value[key], change, multi=multi) for key in plain}
     if change.dimension in value:
         return _labels(value, change, multi=multi)
-    return {name: _predictions(item, change, multi=multi) for name, item in value.items()}
+    return {name: _prediction(item, change, multi=multi) for name, item in value.items()}
 
 
 def _settle(before: Mapping[str, Any], row: dict[str, Any], name: str) -> None:

@@ -81,7 +81,7 @@ def import_command(files: Any, out: Path, append: bool, schema: Path | None, **o
 
 @click.command("export")
 @click.option("--to", required=True, type=click.Choice(FORMATS), help="The tool's format.")
-@click.option("--out", type=click.Path(path_type=Path), help="The file to write.")
+@click.option("--out", type=click.Path(path_type=Path), help="New file of tasks, of the suffix that the tool reads.")
 @click.option(
     "--labels",
     multiple=True,
@@ -112,7 +112,10 @@ def export_command(to: str, out: Path | None, setup: Path | None, **options: Any
     label_set = read_schema(beside)
     if not out and not setup:
         raise DataError("export: expected --out, --setup or both; found neither.")
+    if out:
+        refuse_place(out, to, option="--to")
     if setup:
+        _refuse_setup(setup, [*([out] if out else []), *options["from_"], *options["texts"], *paths, beside])
         write_file(setup, KNOWN[to].setup(label_set))
         click.echo(f"{setup}: the label set for {to}")
     if not out:
@@ -130,10 +133,47 @@ def export_command(to: str, out: Path | None, setup: Path | None, **options: Any
     click.echo(f"{out}: {len(tasks):,} tasks for {to}")
 
 
+def refuse_place(out: Path, tool: str | None, *, option: str) -> None:
+    """Refuse to write tasks over a file that is there, under another suffix, or into no folder.
+
+    Parameters
+    ----------
+    tool : str or None
+        The tool whose format it is; None for rows of a label file.
+    option : str
+        The option that names the tool, for messages.
+
+    Raises
+    ------
+    DataError
+        That says what to do.
+    """
+    from train.exchange.formats import FORMATS as KNOWN
+
+    if out.exists():
+        raise DataError(f"{out}: expected a new file, since tasks may have been coded there; found one. Name another.")
+    suffix = KNOWN[tool].suffix if tool else ".jsonl"
+    if out.suffix != suffix or not out.parent.is_dir():
+        raise DataError(
+            f"{out}: expected a {suffix} file in a folder that exists; found another name. Make the folder; for another"
+            f" kind of file, give its {option}."
+        )
+
+
+def _refuse_setup(setup: Path, others: list[Path]) -> None:
+    """Refuse to write over the tasks, or over what they come from; an older setup file may be replaced."""
+    from train.rows import Faults, label_files
+
+    taken = {path.resolve() for path in [*others, *label_files(others, Faults())]}
+    if setup.resolve() in taken:
+        raise DataError(f"--setup {setup}: expected a file of its own; found one that this command reads or writes.")
+
+
 def _schema_beside(out: Path) -> Path:
     """Find the label set of the folder that a label file goes into; the project's own, if it has none."""
-    beside = out.resolve().parent.parent / "schema.toml"
-    return beside if beside.is_file() else ROOT / "labels" / "schema.toml"
+    # As it is named before where it leads: a folder of label files may be a link to another place.
+    places = [place.parent.parent / "schema.toml" for place in (out.absolute(), out.resolve())]
+    return next((place for place in places if place.is_file()), ROOT / "labels" / "schema.toml")
 
 
 def _pairs(values: Any, option: str) -> dict[str, str]:

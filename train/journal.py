@@ -6,6 +6,7 @@ the turning point: without it the old files hold, with it the new ones do, and
 `finish` brings them to their places, as often as it takes.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -154,13 +155,13 @@ def finish(folder: str | Path) -> Journal:
     try:
         for target, name, digest in journal.files:
             if (staging / name).is_file():
-                os.replace(staging / name, folder / target)
+                _put(staging / name, folder / target)
             elif not (folder / target).is_file() or sha256(folder / target) != digest:
                 raise DataError(
                     f"{folder / target}: expected its new content in {staging / name}; found none. "
                     "Restore the folder from a copy."
                 )
-        for parent in {(folder / target).parent for target, _, _ in journal.files}:
+        for parent in {os.path.dirname(os.path.realpath(folder / target)) for target, _, _ in journal.files}:
             sync_folder(parent)
         (staging / JOURNAL).unlink()
         sync_folder(staging)
@@ -170,3 +171,17 @@ def finish(folder: str | Path) -> Journal:
         ) from None
     shutil.rmtree(staging, ignore_errors=True)
     return journal
+
+
+def _put(staged: Path, target: Path) -> None:
+    """Bring a new content to its place; where that is a link, to the file that it leads to."""
+    real = Path(os.path.realpath(target))
+    try:
+        os.replace(staged, real)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # On another file system. The staged file goes last: after a kill before that, all of this is done again.
+        with staged.open("rb") as content, open_replacement(real) as file:
+            shutil.copyfileobj(content, file)
+        staged.unlink()

@@ -17,7 +17,7 @@ from typing import Any
 from newslean.errors import DataError
 from newslean.files import sha256
 from newslean.schema import Schema, read_schema
-from train.changes import Change, change_row, change_schema
+from train.changes import Change, change_row, change_schema, fit_changes
 from train.grammar import read_grammar
 from train.journal import replace_all
 from train.labels import read_examples
@@ -71,7 +71,8 @@ def plan_migration(folder: str | Path, changes: Sequence[Change]) -> Plan:
     faults.throw()
     hashes |= {str(path.relative_to(folder)): sha256(path) for path in paths}
     read_examples([folder], before)  # throws the faults of all files at once
-    plan = Plan(folder, tuple(changes), before, change_schema(before, changes), hashes=hashes)
+    fitted = fit_changes(before, changes)
+    plan = Plan(folder, fitted, before, change_schema(before, fitted), hashes=hashes)
     for path in paths:
         found = [changed for _, changed in _changed_lines(path, plan)]
         plan.rows[str(path.relative_to(folder))] = (found.count(True), len(found) - found.count(None))
@@ -146,7 +147,8 @@ def _plan_texts(plan: Plan) -> None:
             found.update(dict.fromkeys(origins, change.new or ""))
     with (plan.folder / SCHEMA).open(encoding="utf-8", newline="") as file:
         text = file.read()
-    plan.texts[SCHEMA] = edit_schema(text, plan.before, plan.after, rows=rows, words=words)
+    mark = text[: text.startswith("\ufeff")]
+    plan.texts[SCHEMA] = mark + edit_schema(text[len(mark) :], plan.before, plan.after, rows=rows, words=words)
     codebook = plan.folder / "CODEBOOK.md"
     gone = [*_words(plan.before) - _words(plan.after)]
     if gone and codebook.is_file():

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
-from train.exchange_commands import FORMATS
+from train.exchange_commands import FORMATS, refuse_place
 from train.options import ROOT, label_paths
 
 CURRENT = ROOT / "models" / "current"
@@ -56,7 +56,7 @@ def label_next(
     is left out. Rows marked "picked" were chosen for what they teach; those marked
     "random" were drawn, and only they tell how good a model is.
     """
-    _refuse_place(out, tool)
+    refuse_place(out, tool, option="--format")
     from newslean.files import write_file
     from newslean.tagger import Tagger
     from train.candidates import labelled_hashes, read_candidates
@@ -84,19 +84,6 @@ def label_next(
     drawn = sum(row["sample"] == "random" for row in rows)
     fewer = f"; asked for {number:,}: there are no more that differ" if len(rows) < number else ""
     click.echo(f"{out}: {len(rows):,} {tagger.schema.unit}s to label, {drawn:,} of them drawn at random{fewer}")
-
-
-def _refuse_place(out: Path, tool: str | None) -> None:
-    from train.exchange.formats import FORMATS as KNOWN
-
-    if out.exists():
-        raise DataError(f"{out}: expected a new file, since tasks may have been coded there; found one. Name another.")
-    suffix = KNOWN[tool].suffix if tool else ".jsonl"
-    if out.suffix != suffix or not out.parent.is_dir():
-        raise DataError(
-            f"{out}: expected a {suffix} file in a folder that exists; found another name. Make the folder; for another"
-            " kind of file, give its --format."
-        )
 
 
 def _label_set(paths: Sequence[Path], known: Any) -> Any:

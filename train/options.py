@@ -60,9 +60,11 @@ def load_taggers(models: tuple[Path, ...]) -> tuple[dict[str, Any], Any]:
 
 def label_paths(labels: Any, schema: Path | None) -> tuple[list[Path], Path]:
     """Say which label files are meant, and which label set: the one beside them, if none is named."""
+    from train.common import schema_beside
+
     paths = list(labels) or [ROOT / "labels"]
-    beside = [path / "schema.toml" for path in paths if (path / "schema.toml").is_file()]
-    return paths, schema or (beside[0] if beside else ROOT / "labels" / "schema.toml")
+    folders_first = sorted(paths, key=lambda path: not path.is_dir())
+    return paths, schema or schema_beside(folders_first) or ROOT / "labels" / "schema.toml"
 
 
 def params_folder(labels: Any, schema: Path | None, given: Path | None = None) -> Path:

@@ -8,10 +8,10 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from newslean.errors import DataError
@@ -115,7 +115,14 @@ def read_lines(path: Path, faults: Faults, hashes: dict[str, str] | None = None)
             str(path), f"expected a file to read; found none: {error.strerror}. Name a .jsonl file or a labels folder"
         )
     if hashes is not None:
-        hashes[path.name if path.name not in hashes else f"{path.parent.name}/{path.name}"] = sha256.hexdigest()
+        hashes[_free_name(path, hashes)] = sha256.hexdigest()
+
+
+def _free_name(path: Path, taken: Container[str]) -> str:
+    """Name a file, with as many of its folders as tell it from those that are named already."""
+    parts = path.absolute().parts
+    names = (PurePath(*parts[-n:]).as_posix() for n in range(1, len(parts) + 1))
+    return next((name for name in names if name not in taken), str(path))
 
 
 def _decode(raw: bytes, encoding: str) -> tuple[str | None, str]:
@@ -154,6 +161,8 @@ def row_faults(row: dict[str, Any], schema: Schema) -> list[str]:
     faults += _kept_faults(row)
     if not isinstance(coders, dict):
         return [*faults, f"coders: expected an object of coders; found {shown(coders)}"]
+    if not all(name.strip() for name in coders):
+        faults.append("coders: expected each coder's name; found one without a name")
     return faults + [f"coder {name!r}: {fault}" for name in coders for fault in _label_faults(coders[name], schema)]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from newslean.errors import DataError
 from newslean.schema import Schema, schema_from_dict
-from train.changes import change_row, change_schema, read_change
+from train.changes import Change, change_row, change_schema, fit_changes, read_change
 
 SCHEMA = schema_from_dict(
     {
@@ -112,10 +112,12 @@ def test_labels_coders_and_predictions_change_alike() -> None:
 
 
 def test_merged_scores() -> None:
-    one = row({"labels": {}, "predictions": {"stance": {"east": 0.25, "west": 0.5}}}, "merge", "stance:east,west=side")
-    assert one["predictions"] == {"stance": {"side": 0.75}}
-    many = row({"labels": {}, "predictions": [{"topic": {"chips": 0.2, "code": 0.9}}]}, "merge", "topic:chips,code=it")
-    assert many["predictions"] == [{"topic": {"it": 0.9}}]
+    kept = {"labels": {}, "predictions": {"m": {"stance": {"east": 0.25, "west": 0.5}}}}
+    one = row(kept, "merge", "stance:east,west=side")
+    assert one["predictions"] == {"m": {"stance": {"side": 0.75}}}
+    kept = {"labels": {}, "predictions": {"m": [{"topic": {"chips": 0.2, "code": 0.9}}]}}
+    many = row(kept, "merge", "topic:chips,code=it")
+    assert many["predictions"] == {"m": [{"topic": {"it": 0.9}}]}
 
 
 def test_a_list_holds_a_merged_label_once() -> None:
@@ -141,3 +143,31 @@ def test_a_dispute_about_labels_that_are_one_now_is_settled() -> None:
     assert row({"labels": {}, "coders": coders}, "merge", "stance:closing,east=x")["labels"] == {}
     both = {"a": {"topic": ["chips", "code"]}, "b": {"topic": ["code"]}}
     assert row({"labels": {}, "coders": both}, "drop", "topic:chips=code")["labels"] == {"topic": ["code"]}
+
+
+def test_a_model_may_be_called_as_a_dimension_and_a_dimension_as_a_key() -> None:
+    plain = {"labels": {"stance": "east"}, "scores": {"stance": {"east": 0.5}}, "score": 0.5}
+    found = row({"labels": {}, "predictions": {"stance": plain, "m": plain}}, "rename", "stance=lean")["predictions"]
+    changed = {"labels": {"lean": "east"}, "scores": {"lean": {"east": 0.5}}, "score": 0.5}
+    assert found == {"stance": changed, "m": changed}
+    change = Change("rename", "score", new="mark")
+    kept = {"labels": {}, "predictions": {"m": {"labels": {"score": "x"}, "score": 0.5}}}
+    assert change_row(kept, change, multi=False)["predictions"] == {"m": {"labels": {"mark": "x"}, "score": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "labels"),
+    [
+        ("rename", "tone:x = y=new", ("new", "a=b", "c")),
+        ("rename", "tone:c=y=new", ("x = y", "a=b", "y=new")),
+        ("merge", "tone:a=b,c=new", ("x = y", "new")),
+        ("drop", "tone:a=b=c", ("x = y", "c")),
+        ("drop", "tone:x = y", ("a=b", "c")),
+    ],
+)
+def test_a_label_with_an_equals_sign(option: Option, value: str, labels: tuple[str, ...]) -> None:
+    tone = {"dimensions": [{"name": "tone", "kind": "single", "labels": ["x = y", "a=b", "c"]}]}
+    before = schema_from_dict(tone, where="test")
+    [change] = fit_changes(before, [read_change(option, value)])
+    assert change_schema(before, [change])["tone"].labels == labels
+    assert str(change) == str(read_change(option, value)) == f"--{option} {value}"

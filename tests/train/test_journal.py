@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,56 @@ def test_a_folder_that_cannot_be_locked_is_told_of(folder: Path) -> None:
     told = r"schema.toml: expected to write there; File exists"
     with pytest.raises(DataError, match=told), lock_folder(folder / "schema.toml"):
         pass
+
+
+@pytest.fixture
+def far(folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as on another file system, to which the label file is a link."""
+    place, replace = tmp_path_factory.mktemp("far"), os.replace
+
+    def refuse(source: Path, target: Path) -> None:
+        if (place in Path(source).parents) != (place in Path(target).parents):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        replace(source, target)
+
+    (folder / "sentences" / "a.jsonl").rename(place / "real.jsonl")
+    (folder / "sentences" / "a.jsonl").symlink_to(place / "real.jsonl")
+    monkeypatch.setattr(os, "replace", refuse)
+    return place / "real.jsonl"
+
+
+def test_a_link_stays_a_link(folder: Path) -> None:
+    link = folder / "sentences" / "a.jsonl"
+    link.rename(folder / "real.jsonl")
+    link.symlink_to(folder / "real.jsonl")
+    replace_all(folder, {"sentences/a.jsonl": [b"new a"]}, before=hashes(folder), note="x")
+    assert link.is_symlink()
+    assert (folder / "real.jsonl").read_text() == "new a"
+
+
+def test_a_file_on_another_file_system_is_replaced(folder: Path, far: Path) -> None:
+    contents = {"schema.toml": [b"new"], "sentences/a.jsonl": [b"new a"]}
+    replace_all(folder, contents, before=hashes(folder), note="x")
+    assert (folder / "sentences" / "a.jsonl").is_symlink()
+    assert (far.read_text(), (folder / "schema.toml").read_text()) == ("new a", "new")
+    assert not (folder / STAGING).exists()
+    assert [path.name for path in far.parent.iterdir()] == ["real.jsonl"]
+
+
+def test_a_kill_before_the_staged_file_goes_is_made_good(
+    folder: Path, far: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half_done(folder, monkeypatch)
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            finish(folder)
+    assert far.read_text() == "new a"
+    assert is_half_done(folder)
+    finish(folder)
+    assert far.read_text() == "new a"
+    assert not (folder / STAGING).exists()

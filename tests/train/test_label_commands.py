@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from train.journal import replace_all
+from train.options import label_paths, params_folder
+from train.params import PARAMS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -190,3 +192,29 @@ def test_an_old_model_never_predicts_a_label_that_it_does_not_know(
     [model] = mood["models"].values()
     assert mood["labels"] == ["rise", "fall", "both", "flat", "mixed"]
     assert (model["labels"]["both"]["predicted"], model["labels"]["both"]["recall"]) == (0, 0)
+
+
+def test_the_label_set_beside_a_label_file(cli: Cli, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    (mine / "sentences").mkdir(parents=True)
+    (mine / "schema.toml").write_text(
+        '[[dimensions]]\nname = "section"\nkind = "single"\nlabels = ["world", "sport"]\n'
+    )
+    rows = [{"doc": "d", "n": n, "text": f"Text {n}.", "labels": {"section": "world"}} for n in range(3)]
+    write(mine, rows)
+    file = mine / "sentences" / "a.jsonl"
+    for command in (("check", "--no-near"), ("export", "--to", "csv", "--out", tmp_path / "t.csv")):
+        code, _, err = cli("labels", *command, "--labels", file)
+        assert (code, err) == (0, "")
+    assert label_paths([file], None) == ([file], mine / "schema.toml")
+    assert label_paths([file], tmp_path / "s.toml")[1] == tmp_path / "s.toml"
+    assert params_folder([file], None) == mine / "params"
+
+
+def test_the_projects_own_label_set_is_found_as_ever(folder: Path) -> None:
+    own = ROOT / "labels" / "schema.toml"
+    shipped = ROOT / "labels" / "sentences" / "seed.jsonl"
+    for labels in ((), [ROOT / "labels"], [shipped], [folder.parent / "none.jsonl"]):
+        assert label_paths(labels, None)[1] == own
+        assert params_folder(labels, None) == PARAMS
+    assert label_paths([shipped, folder], None)[1] == folder / "schema.toml"  # a folder that is named comes first

@@ -225,3 +225,17 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch
     assert found == [
         f"{tmp_path / 'x.jsonl'}:1: expected lines under 100 bytes; found a longer one, and did not read on"
     ]
+
+
+def test_files_of_one_name_are_all_counted(tmp_path: Path) -> None:
+    for n, place in enumerate(("a", "b", "c", "x/c")):
+        write(tmp_path / place / "sentences" / "x.jsonl", row(doc=place, text=f"Text {n}."))
+    files = read_examples([tmp_path / place for place in ("a", "b", "c", "x/c")], SCHEMA)
+    found = [name.replace(tmp_path.name, "T") for name in files.hashes]
+    assert found == ["x.jsonl", "sentences/x.jsonl", "c/sentences/x.jsonl", "x/c/sentences/x.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_coder_has_a_name(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / "a.jsonl", row(coders={name: NONE}))
+    assert faults(path) == [f"{path}:1: coders: expected each coder's name; found one without a name"]

@@ -259,3 +259,18 @@ def test_the_grammar_goes_along(folder: Path) -> None:
     with pytest.raises(DataError, match=r"the grammar would no longer fit.*grammar: expected known labels"):
         migrate(folder, read_change("drop", "tone:ascent"))
     assert files(folder) == before
+
+
+def test_a_mark_before_the_schema_stays(folder: Path) -> None:
+    text = SCHEMA.removeprefix("# Ours.\n")
+    (folder / "schema.toml").write_text(text, encoding="utf-8-sig")
+    migrate(folder, RENAME)
+    assert (folder / "schema.toml").read_bytes() == b"\xef\xbb\xbf" + text.replace('"rise"', '"ascent"').encode()
+
+
+def test_a_label_with_an_equals_sign_in_all_files(folder: Path) -> None:
+    migrate(folder, read_change("rename", "mood:rise=x = y"))
+    plan = migrate(folder, read_change("rename", "mood:x = y=ascent"))
+    assert rows(folder / "sentences" / "a.jsonl")[0]["labels"]["mood"] == "ascent"
+    assert read_schema(folder / "schema.toml")["mood"].labels == ("ascent", "fall", "flat")
+    assert plan.note == "--rename mood:x = y=ascent"

@@ -161,7 +161,8 @@ def test_tasks_for_a_tool_are_those_of_the_export(
 ) -> None:
     if tool == "cas":
         pytest.importorskip("cassis")
-    plain, out, other = tmp_path / "plain.jsonl", tmp_path / f"t{FORMATS[tool].suffix}", tmp_path / "exported"
+    plain, suffix = tmp_path / "plain.jsonl", FORMATS[tool].suffix
+    out, other = tmp_path / f"t{suffix}", tmp_path / f"exported{suffix}"
     assert ask(cli, trained, tmp_path, "-n", 5, "--out", plain)[0] == 0
     code, said, _ = ask(cli, trained, tmp_path, "-n", 5, "--format", tool, "--out", out)
     assert (code, "5 sentences to label" in said) == (0, True)

@@ -4,6 +4,7 @@ Knows the schema; knows no tool and no file.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from newslean.errors import DataError
 from newslean.schema import Labels, Schema
@@ -90,6 +91,54 @@ class Judge:
             elif answered is None and d.name in asked and not self.partial and not faults:
                 faults.append(f"{d.name}: expected one label; found none (--partial leaves it open)")
         return labels
+
+    def dimensions(self, answers: Answers) -> set[str]:
+        """Say which dimensions answers are of, after renaming and splitting; what is at fault is of none."""
+        found = set[str]()
+        for asker, values in answers.items():
+            place = self.naming.dimension(asker) or asker
+            if place:
+                found |= {place} if values else set()
+            else:
+                found |= {name for value in values for name, _ in self._known(value, place, [])}
+        return found
+
+    def renamed(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what our exports carry beside with dimensions and labels as they are called here."""
+        if not self.naming.rename:
+            return dict(payload)
+        changed = dict(payload)
+        if "asked" in payload:
+            changed["asked"] = self._names(payload["asked"])
+        if "coded" in payload:
+            changed["coded"] = {coder: self._names(names) for coder, names in payload["coded"].items()}
+        if "predictions" in payload:
+            changed["predictions"] = {
+                model: {k: self._by_dimension(v) if k in ("labels", "scores") else v for k, v in found.items()}
+                for model, found in payload["predictions"].items()
+            }
+        return changed
+
+    def _names(self, names: Sequence[Any]) -> list[Any]:
+        return [(self.naming.dimension(name) if isinstance(name, str) else None) or name for name in names]
+
+    def _by_dimension(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Rename in labels or scores by dimension; those of an unknown dimension stay as they are."""
+        result = dict[str, Any]()
+        for name, value in found.items():
+            dimension = self.naming.dimension(name)
+            if dimension and isinstance(value, Mapping):
+                value = {self._word(label, dimension): score for label, score in value.items()}
+            elif dimension and isinstance(value, list):
+                value = [self._word(label, dimension) for label in value]
+            elif dimension:
+                value = self._word(value, dimension)
+            result[dimension or name] = value
+        return result
+
+    def _word(self, label: Any, place: str) -> Any:
+        known = self._find(label, place) if isinstance(label, str) else None
+        return known[1] if known else label
 
     def _dimension(self, name: str, faults: list[str]) -> str | None:
         """Give the dimension's own name, "" for none, None for an unknown one."""

@@ -25,19 +25,20 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     text = read_text(path, faults)
     if text is None:
         return []
-    first = text.splitlines()[0]
+    # Sheets may begin with blank rows, which hold nothing but separators.
+    first = next((line for line in text.splitlines() if line.strip(f" {''.join(DELIMITERS)}")), "")
     delimiter = max(DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     limit = csv.field_size_limit(MAX_LINE)  # the whole process's: put back below
     try:
-        header = [title.strip() for title in next(reader)]
+        header = [title.strip() for title in next((cells for cells in reader if _said(cells)), [])]
         rows = []
-        line = reader.line_num
+        head = line = reader.line_num
         for cells in reader:
-            if any(cell.strip() for cell in cells):
+            if _said(cells):
                 rows.append((f"{path}:{line + 1}", cells))
             line = reader.line_num
-    except (csv.Error, StopIteration) as error:
+    except csv.Error as error:
         faults.add(f"{path}:{reader.line_num}", f"expected rows of a table; found a broken one ({error})")
         return []
     finally:
@@ -51,7 +52,7 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
             )
     if not rows:
         faults.add(str(path), "expected rows under the header; found none")
-    return raws_of(Table(header, rows), f"{path}:1", naming, faults)
+    return raws_of(Table(header, rows), f"{path}:{head}", naming, faults)
 
 
 def write(tasks: list[Task], schema: Schema, *, delimiter: str = ",") -> bytes:
@@ -66,6 +67,10 @@ def write(tasks: list[Task], schema: Schema, *, delimiter: str = ",") -> bytes:
 def write_tabs(tasks: list[Task], schema: Schema) -> bytes:
     """Write a table parted by tabs."""
     return write(tasks, schema, delimiter="\t")
+
+
+def _said(cells: list[str]) -> bool:
+    return any(cell.strip() for cell in cells)
 
 
 def _guarded(cell: str) -> str:

@@ -36,7 +36,7 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
             isinstance(given, list) and all(isinstance(x, str) for x in given) and {*given} == {*map(str, labels)}
         )
         coder = next((row[key] for key in CODER_KEYS if isinstance(row.get(key), str)), NOBODY)
-        coding = Coding(untag(labels, naming.schema), coder)
+        coding = Coding(untag(labels, naming), coder)
         codings = (coding,) if labels and not suggested else ()
         # doccano, which numbers its rows, may give back a suggestion that a coder agrees with, or has not seen.
         unsure = coding if suggested and labels and "id" in row else None

@@ -3,7 +3,7 @@
 Knows the findings of the readers and what our exports carry beside; knows no format and no label file.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class Gatherer:
         raws = [self._sound(raw) for raw in kind.read(path, self.judge.naming, self.faults)]
         said = "" if self.reading.format else " (guessed)"
         self.notes.lines.append(f"{path}: {kind.name}{said}, {len(raws):,} rows")
-        answered = {name for raw in raws for coding in raw.codings for name in self._dimensions(coding)}
+        answered = {name for raw in raws for coding in raw.codings for name in self.judge.dimensions(coding.answers)}
         asked = [name for name in self.schema.names if name in answered]
         if raws and answered and len(asked) < len(self.schema.names) and not any(r.payload or r.asked for r in raws):
             missing = ", ".join(name for name in self.schema.names if name not in answered)
@@ -68,6 +68,7 @@ class Gatherer:
         payload, faults = sound_payload(raw.payload)
         for fault in faults:
             self.faults.add(raw.where, fault)
+        payload = self.judge.renamed(payload)
         guesses = tuple(replace(guess, answers=self._kept(guess.answers)) for guess in raw.guesses)
         codings = tuple(replace(coding, answers=self._kept(coding.answers)) for coding in raw.codings)
         # Who answered only what is left out has not coded the sentence.
@@ -76,14 +77,6 @@ class Gatherer:
 
     def _kept(self, answers: Answers) -> Answers:
         return {name: values for name, values in answers.items() if name not in self.judge.naming.ignored}
-
-    def _dimensions(self, coding: Coding) -> Iterable[str]:
-        for name, values in coding.answers.items():
-            name = self.judge.naming.rename.get(name, name)
-            tagged = (
-                [d.name for d in self.schema.dimensions for value in values if value in d.labels] if not name else []
-            )
-            yield from ([name] if name and values else tagged)
 
     def _take(self, raw: Raw, index: int, asked: list[str]) -> None:
         self.notes.skipped += raw.skipped
@@ -140,6 +133,8 @@ class Gatherer:
         found = {**raw.payload.get("about", {})}
         for key in ABOUT:
             value = raw.about.get(key)
+            if key == "group" and isinstance(value, int) and not isinstance(value, bool):
+                value = str(value)  # as doc: tools number what they group
             fits = isinstance(value, bool) if key in FLAGS else isinstance(value, str)
             if fits and (key != "kind" or value in KINDS):
                 found[key] = value

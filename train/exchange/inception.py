@@ -73,14 +73,16 @@ def spans_of(task: Task, schema: Schema) -> list[Span]:
 def raw_from(where: str, text: str, spans: Iterable[tuple[str, dict[str, Any]]], naming: Naming) -> Raw:
     """Make a sentence's finding of the annotations on it: (layer, features) each.
 
-    A layer of another name counts as one of coders, if a feature is named as a dimension, or renamed to one.
+    On our own layers each feature that is none of ours is a dimension: one of another name is the judge's to rename
+    or to report. A layer of another name counts as one of coders, if a feature is named as a dimension, or renamed to
+    one.
     """
     own = {safe: name for name, safe in features(naming.schema).items()}
     others = own | {name: name for name in (*naming.schema.names, *naming.rename) if naming.dimension(name)}
     about, payload, coded, guesses = dict[str, Any](), dict[str, Any](), dict[str, tuple[Answers, str]](), list[Guess]()
     for layer, found in spans:
         ours = layer in (CODING, PREDICTION)
-        names = own if ours else others
+        names = {key: own.get(key, key) for key in found if key not in _TAKEN} if ours else others
         answers = {
             names[key]: _values(value, naming, names[key], ours=ours) for key, value in found.items() if key in names
         }
@@ -107,7 +109,10 @@ def _span(layer: str, head: dict[str, str], labels: Labels, schema: Schema) -> S
 def _values(value: object, naming: Naming, name: str, *, ours: bool) -> list[str]:
     """Labels of a feature: a text, or the array of a feature with several values."""
     if isinstance(value, str):
-        return part_labels(value, naming.schema[naming.dimension(name) or name], ours=ours)
+        dimension = naming.dimension(name)
+        if dimension is None:
+            return [value.strip()] if value.strip() else []
+        return part_labels(value, naming.schema[dimension], ours=ours)
     elements = getattr(value, "elements", value)
     return [item for item in elements if isinstance(item, str)] if isinstance(elements, list) else []
 

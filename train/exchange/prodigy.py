@@ -29,7 +29,7 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
         coder = row.get("_annotator_id") or row.get("_session_id")
         payload = payload_from(row.get(PAYLOAD))
         coding = Coding(
-            untag(chosen, naming.schema), coder if isinstance(coder, str) else NOBODY, _time(row.get("_timestamp"))
+            untag(chosen, naming), coder if isinstance(coder, str) else NOBODY, _time(row.get("_timestamp"))
         )
         meta: Any = row["meta"] if isinstance(row.get("meta"), dict) else {}
         about = about_in(meta, row)

@@ -76,15 +76,18 @@ def tag_list(labels: Labels, schema: Schema) -> list[str]:
     return [tag(schema, name, label) for name, values in answers_of(labels).items() for label in values]
 
 
-def untag(labels: list[Any], schema: Schema) -> Answers:
-    """Sort labels of one list by the dimension that they name; those that name none stand under ""."""
-    known, answers = tags(schema), Answers()
+def untag(labels: list[Any], naming: Naming) -> Answers:
+    """Sort labels of one list by the dimension that they name, as found; those that name none stand under ""."""
+    known, answers = tags(naming.schema), Answers()
+    names = [*naming.schema.names, *(old for old in naming.rename if naming.dimension(old))]
     for label in labels:
         name, word = known.get(label, ("", label)) if isinstance(label, str) else ("", label)
         if not name and isinstance(label, str):
             # An unknown label of a known dimension, or two labels in one, is reported as that dimension's.
-            name = next((d for d in schema.names if label.startswith(f"{d}:")), "")
+            name = next((d for d in names if label.startswith(f"{d}:")), "")
             word = label.removeprefix(f"{name}:") if name else label
+            if name and name not in naming.schema.names:  # a whole tag may be renamed beside its dimension
+                word = naming.rename.get(label, word)
         answers.setdefault(name, []).append(word)
     return answers
 

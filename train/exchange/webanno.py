@@ -55,7 +55,12 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     if not lines[0].startswith(FORMAT):
         faults.add(f"{path}:1", f"expected {FORMAT}; found {shown(lines[0])}")
         return []
-    columns = [(layer, name) for layer, *names in _layers(lines) for name in names or [""]]
+    columns = list[tuple[str, str]]()
+    for number, parts in _layers(lines):
+        if not parts:
+            faults.add(f"{path}:{number}", f"expected the name of a layer; found {shown(lines[number - 1])}")
+            return []
+        columns += [(parts[0], name) for name in parts[1:] or [""]]
     raws = []
     for sentence in _sentences(lines, columns, path, faults):
         spans = [(layer, found) for (layer, _), found in sentence.spans.items()]
@@ -92,9 +97,11 @@ def setup(schema: Schema) -> bytes:
     return cas.setup(schema)
 
 
-def _layers(lines: list[str]) -> list[list[str]]:
-    head = (line for line in lines[1:] if line.startswith(("#T_SP=", "#T_CH=", "#T_RL=")))
-    return [[part for part in line[len("#T_SP=") :].split("|") if part] for line in head]
+def _layers(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line and the parts of each layer that the header names: its name, and its features."""
+    for number, line in enumerate(lines[1:], 2):
+        if line.startswith(("#T_SP=", "#T_CH=", "#T_RL=")):
+            yield number, [part for part in line[len("#T_SP=") :].split("|") if part]
 
 
 def _sentences(lines: list[str], columns: list[tuple[str, str]], path: Path, faults: Faults) -> Iterator[_Sentence]:

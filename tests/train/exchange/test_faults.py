@@ -214,3 +214,10 @@ def test_a_table_of_sentences_to_label_may_join_labels(tmp_path, schema):
     (tmp_path / "in.csv").write_text("text,topic\nOne.,metals|weather\n")
     [task] = read_sentences([tmp_path / "in.csv"], schema)
     assert task.coders == {"": {"topic": ["metals", "weather"]}}
+
+
+@pytest.mark.parametrize("line", ["#T_SP=", "#T_RL=|"])
+def test_a_layer_without_a_name(load, tmp_path, line):
+    text = f"#FORMAT=WebAnno TSV 3.3\n{line}\n\n\n#Text=One.\n1-1\t0-4\tOne.\t\n"
+    [fault] = faults_of(load, text, name="in.tsv")
+    assert fault == f"{tmp_path / 'in.tsv'}:2: expected the name of a layer; found {line!r}"

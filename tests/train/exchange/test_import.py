@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -473,9 +474,9 @@ def test_commands_tell_what_is_wrong(cli, label_folder, tmp_path):
     for arguments, expected in (
         (["export", "--to", "csv", "--labels", label_folder], "expected --out, --setup or both"),
         (["export", "--to", "csv", "--labels", label_folder, "--setup", tmp_path / "x"], "found csv, which needs none"),
-        (["export", "--to", "csv", "--labels", label_folder, "--out", "x", "--coder", "z"], "found none so named"),
-        (["export", "--to", "csv", "--from", tmp_path / "no.txt", "--out", "x"], "expected a file to read"),
-        (["export", "--to", "csv", "--from", label_folder / "schema.toml", "--out", "x"], "found another kind"),
+        (["export", "--to", "csv", "--labels", label_folder, "--out", "x.csv", "--coder", "z"], "found none so named"),
+        (["export", "--to", "csv", "--from", tmp_path / "no.txt", "--out", "x.csv"], "expected a file to read"),
+        (["export", "--to", "csv", "--from", label_folder / "schema.toml", "--out", "x.csv"], "found another kind"),
         (["import", tmp_path / "no.csv", "--out", tmp_path / "x.jsonl"], "expected a file to read"),
         (["import", tmp_path / "no.csv", "--out", tmp_path / "x.csv"], "expected a label file, .jsonl"),
         (["import", "x", "--out", tmp_path / "x.jsonl", "--rename", "a"], "--rename a: expected OLD=NEW"),
@@ -494,6 +495,7 @@ def test_blind_tasks_show_no_labels(cli, tmp_path, schema, label_folder):
     assert cli("labels", "export", "--to", "prodigy", "--blind", *common)[0] == 0
     [task] = map(json.loads, (tmp_path / "t.jsonl").open())
     assert (task["accept"], "answer" in task, "reason" in json.dumps(task)) == ([], False, False)
+    (tmp_path / "t.jsonl").unlink()
     assert cli("labels", "export", "--to", "prodigy", "--coder", "b", *common)[0] == 0
     [task] = map(json.loads, (tmp_path / "t.jsonl").open())
     assert task["_annotator_id"] == "b"
@@ -520,3 +522,75 @@ def test_predictions_of_a_model(cli, label_folder, trained, tmp_path):
     assert model.split()  # name and version
     assert prediction["labels"]["mood"] in prediction["scores"]["mood"]
     assert f"mood:{prediction['labels']['mood']}" in first["accept"]
+
+
+def test_no_label_is_an_answer_where_others_gave_bare_labels_that_are_renamed_or_split(load):
+    for name, given, judge in (
+        ("r.jsonl", ["Metal", "rise"], {"rename": {"Metal": "metals"}}),
+        ("s.jsonl", ["metals|rise"], {"split_on": ["|"]}),
+    ):
+        rows = [{"text": "One.", "label": given, "user": "a"}, {"text": "Two.", "label": ["fall"], "user": "a"}]
+        found = load(rows, name=name, out=f"out-{name}", judge=judge)
+        assert [row["coders"]["a"] for row in found.rows] == [LABELS, {"topic": [], "mood": "fall"}]
+        assert "nobody answers" not in found.said
+
+
+def test_a_dimension_before_the_colon_is_renamed(load):
+    rows = [{"text": "One.", "label": ["Top:metals", "Top:Rain", "mood:rise"], "user": "a"}]
+    judge = {"rename": {"Top": "topic", "Top:Rain": "weather"}}
+    assert load(rows, name="a.jsonl", judge=judge).rows[0]["labels"] == {"topic": ["metals", "weather"], "mood": "rise"}
+    with pytest.raises(DataError, match="found 'Top:metals'"):
+        load(rows, name="a.jsonl")
+
+
+def test_a_group_may_be_a_number(load):
+    rows = [{"text": "One.", "group": 7, "label": ["fall"]}, {"text": "Two.", "group": True, "label": ["fall"]}]
+    assert [row.get("group") for row in load(rows, name="a.jsonl").rows] == ["7", None]
+
+
+@pytest.mark.parametrize("head", ["\n", "\r\n;;\r\n", " \n\n"])
+def test_blank_rows_above_the_header(load, tmp_path, head):
+    text = f"{head}text;topic;mood\nOne.;metals;rise\n"
+    assert load(text, name="in.csv").rows[0]["labels"] == LABELS
+    with pytest.raises(DataError, match=rf"in.csv:{head.count(chr(10)) + 1}: expected columns"):
+        load(text.replace("topic", "topik"), name="in.csv")
+    with pytest.raises(DataError, match="expected rows under the header; found none"):
+        load(";;\n", name="in.csv")
+
+
+def test_export_writes_over_nothing_that_may_hold_work(cli, label_folder, tmp_path):
+    from newslean.files import sha256
+
+    labels, plain = tmp_path / "l.jsonl", tmp_path / "new.txt"
+    labels.write_bytes((label_folder / "sentences" / "tiny.jsonl").read_bytes())
+    plain.write_text("Copper climbed.\n")
+    (tmp_path / "coded.csv").write_text("text,mood\n")
+    before = {path: sha256(path) for path in tmp_path.iterdir()}
+    common = ("labels", "export", "--labels", labels, "--from", plain, "--schema", label_folder / "schema.toml", "--to")
+    for more, expected in (
+        (("doccano", "--out", labels), "l.jsonl: expected a new file, since tasks may have been coded there"),
+        (("csv", "--out", tmp_path / "coded.csv"), "coded.csv: expected a new file"),
+        (("excel", "--out", tmp_path / "z.csv"), "expected a .xlsx file in a folder that exists"),
+        (("csv", "--out", tmp_path / "none" / "z.csv"), "give its --to"),
+        (("argilla", "--out", tmp_path / "t.json", "--setup", tmp_path / "t.json"), "--setup .* a file of its own"),
+        (("argilla", "--setup", labels), "found one that this command reads or writes"),
+        (("argilla", "--setup", plain), "found one that this command reads or writes"),
+    ):
+        code, _, err = cli(*common, *more)
+        assert code == 2
+        assert re.search(expected, err), err
+    assert {path: sha256(path) for path in tmp_path.iterdir()} == before
+    for name in ("one.json", "two.json"):  # what sets a tool up holds no work
+        assert cli(*common, "argilla", "--out", tmp_path / name, "--setup", tmp_path / "setup.json")[0] == 0
+
+
+def test_the_label_set_beside_a_folder_that_is_a_link(cli, tmp_path):
+    folder = tmp_path / "mine"
+    (tmp_path / "far" / "there").mkdir(parents=True)
+    folder.mkdir()
+    (folder / "schema.toml").write_text('[[dimensions]]\nname = "own"\nkind = "multi"\nlabels = ["x", "y"]\n')
+    (folder / "sentences").symlink_to(tmp_path / "far" / "there")
+    (tmp_path / "in.csv").write_text("text,own\nOne.,x\n")
+    code, _, err = cli("labels", "import", tmp_path / "in.csv", "--out", folder / "sentences" / "a.jsonl")
+    assert (code, err) == (0, "")
+    assert '"own": ["x"]' in (tmp_path / "far" / "there" / "a.jsonl").read_text()

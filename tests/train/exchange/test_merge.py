@@ -3,7 +3,7 @@
 import pytest
 
 from train.exchange.merge import merge_row
-from train.exchange.task import Task
+from train.exchange.task import Prediction, Task
 
 
 @pytest.fixture
@@ -33,3 +33,10 @@ def test_labels_that_stand_by_themselves_stay(merged):
 def test_what_was_left_open_against_a_coder_stays_open(merged):
     labels, _ = merged({"mood": "fall"}, {"a": {"topic": ["metals"]}}, {"b": {"topic": ["metals"]}})
     assert labels == {"mood": "fall"}
+
+
+def test_a_row_keeps_its_own_predictions(schema):
+    row = {"doc": "d", "n": 0, "text": "x", "labels": {}, "predictions": {"m": {"labels": {"mood": "rise"}}}}
+    task = Task("d", 0, "x", predictions={"m": Prediction({}), "m 2": Prediction({"mood": "fall"})})
+    found = merge_row(row, task, schema, [], [])["predictions"]
+    assert found == {"m": {"labels": {"mood": "rise"}}, "m 2": {"labels": {"mood": "fall"}}}

@@ -110,3 +110,24 @@ def test_sentences_that_nobody_has_coded(name, coded, tmp_path):
     assert back(path, coded)[0] == tasks
     import_labels([path], out, coded)
     assert [json.loads(line)["labels"] for line in out.open()] == [{}, {}]
+
+
+@each_format
+def test_what_was_exported_before_dimensions_were_renamed(name, schema, tmp_path):
+    labels, scores = {"topic": ["metals", "weather"], "mood": "rise"}, {"mood": {"rise": 0.75}}
+    coders = {"a": labels, "b": {"topic": [], "mood": "fall"}, "c": {"topic": []}}
+    old = {"doc": "d", "n": 0, "text": "One.", "labels": {}, "coders": coders}
+    old["predictions"] = {"m": {"labels": labels, "scores": scores}}
+    path, out = tmp_path / f"tasks{FORMATS[name].suffix}", tmp_path / "x.jsonl"
+    path.write_bytes(FORMATS[name].write([task_of(old, schema)], schema))
+    data = schema.to_dict()
+    data["dimensions"][0]["name"], data["dimensions"][1]["name"] = "theme", "tone"
+    after = schema_from_dict(data, where="test")
+    with pytest.raises(DataError, match=r"expected .*(theme|tone).*; found .*'topic\b"):
+        import_labels([path], out, after)
+    judge = Judge(after, rename={"topic": "theme", "mood": "tone"})
+    import_labels([path], out, after, judge=judge)
+    [row] = map(json.loads, out.open(encoding="utf-8"))
+    both = {"theme": ["metals", "weather"], "tone": "rise"}
+    assert row["coders"] == {"a": both, "b": {"theme": [], "tone": "fall"}, "c": {"theme": []}}
+    assert row["predictions"] == {"m": {"labels": both, "scores": {"tone": {"rise": 0.75}}}}
