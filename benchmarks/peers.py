@@ -102,7 +102,7 @@ def describe_way(plan: Plan, name: str, results: list[list[dict[str, Any]]]) -> 
         },
         "train_s": round(mean(result["train_s"] for result in fits), 2),
         "sentences_per_s": round(len(results) * len(plan.held_out) / sum(result["predict_s"] for result in fits), 1),
-        "settings": plan.settings[name],
+        "settings": {key: value for key, value in plan.settings[name].items() if key != "warm"},  # a place on this disk
         "note": WAYS[name].note.format(**plan.settings[name]),
         "fits": [{key: round(r[key], 3) for key in ("trained_on", "train_s", "predict_s")} for r in fits],
     }
