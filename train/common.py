@@ -6,11 +6,14 @@ Knows schemas, label files and predictions; loads no model and measures nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from newslean.errors import DataError
 from newslean.schema import Dimension, Schema, read_schema
 from train.labels import LabelFiles, read_examples
-from train.measure import Predictions
+
+if TYPE_CHECKING:
+    from train.measure import Predictions
 
 
 def schema_beside(paths: Sequence[Path]) -> Path | None:
@@ -114,11 +117,11 @@ def _label_notes(d: Dimension, models: Mapping[str, Schema]) -> list[str]:
     return notes
 
 
-def fit_predictions(found: Predictions, schema: Schema) -> Predictions:
+def fit_predictions(found: "Predictions", schema: Schema) -> "Predictions":
     """Bring a model's answers to the dimensions of `common_schema`; labels that it does not know get probability 0."""
     labels = [{d.name: row[d.name] for d in schema.dimensions} for row in found.labels]
     scores = [{d.name: _all_labels(d, row[d.name]) for d in schema.dimensions} for row in found.scores]
-    return Predictions(found.name, labels, scores)
+    return replace(found, labels=labels, scores=scores)
 
 
 def _all_labels(d: Dimension, scores: Mapping[str, float]) -> dict[str, float]:
