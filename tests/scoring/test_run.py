@@ -186,7 +186,7 @@ def test_a_finished_result_is_left_alone(make_job: Make, dump: Path, results: Re
     assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in before} == before
     assert not job.beside(".work").exists()
     assert score_dump(job, overwrite=True) == counts
-    assert job.out.stat().st_ino, job.out.stat().st_mtime_ns != before[job.out]
+    assert (job.out.stat().st_ino, job.out.stat().st_mtime_ns) != before[job.out]
 
 
 def test_a_result_stays_until_it_is_replaced(make_job: Make, dump: Path, tmp_path: Path, results: Results):
