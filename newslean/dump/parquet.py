@@ -133,7 +133,7 @@ def _make(position: str, values: dict[str, Any], columns: Columns, place: Place)
             try:
                 values[name] = value.decode("utf-8")
             except UnicodeDecodeError:
-                if name == columns.id != columns.text:  # a UUID, say
+                if name == columns.id and name != columns.text:  # a UUID, say
                     values[name] = value.hex()
                     continue
                 return place.reject(position, f"expected UTF-8 in {name!r}; found other bytes. Leave the row out.")

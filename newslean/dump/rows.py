@@ -5,7 +5,7 @@ Knows columns and values as Python has them; knows no format.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -42,7 +42,7 @@ def read_objects(rows: Iterator[Row | Reject], place: Place) -> Iterator[Outcome
     """
     sample: list[Row | Reject] = []
     fault: DamagedError | None = None
-    whole = False
+    whole = True
     size = 0
     try:
         for row in rows:
@@ -52,13 +52,12 @@ def read_objects(rows: Iterator[Row | Reject], place: Place) -> Iterator[Outcome
             sample.append(row)
             size += row.size if isinstance(row, Row) else 0
             if len(sample) == _SAMPLE or size > _SAMPLE_BYTES:
+                whole = False
                 break
-        else:
-            whole = True
     except DamagedError as error:  # what stood before it is good
         fault = error
     if sample:
-        found = replace(_columns_of([row for row in sample if isinstance(row, Row)]), whole=whole or fault is not None)
+        found = _columns_of([row for row in sample if isinstance(row, Row)], whole=whole)
         columns = choose(place.columns, found, where=place.name, note=place.note)
         for row in sample:
             yield row if isinstance(row, Reject) else make_record(row, columns, place)
@@ -69,7 +68,7 @@ def read_objects(rows: Iterator[Row | Reject], place: Place) -> Iterator[Outcome
         raise fault
 
 
-def _columns_of(rows: list[Row]) -> Found:
+def _columns_of(rows: list[Row], *, whole: bool) -> Found:
     names: dict[str, None] = {}  # in place of a set, which keeps no order
     texts: dict[str, None] = {}
     values: dict[str, None] = {}
@@ -82,7 +81,7 @@ def _columns_of(rows: list[Row]) -> Found:
                 texts[name] = values[name] = None
             elif _to_text(value) is not None:
                 values[name] = None
-    return Found(tuple(names), tuple(texts), tuple(values))
+    return Found(tuple(names), tuple(texts), tuple(values), whole)
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

@@ -72,10 +72,10 @@ def merge_row(row: dict[str, Any], task: Task, schema: Schema, changes: list[str
         labels = in_order({**{k: v for k, v in settled.items() if k not in open_still}, **labels}, schema)
     merged = {**row, "labels": labels}
     new = {"coders": {name: in_order(found, schema) for name, found in coders.items()}, "coded_at": times}
-    # The row's own win: those of an export may be older than the label set.
-    new["predictions"] = {**row.get("predictions", {})}
-    for model, found in plain_predictions(task).items():
-        new["predictions"].setdefault(model, found)
+    known = row.get("predictions", {})  # which win: those of an export may be older than the label set
+    new["predictions"] = known | {
+        model: found for model, found in plain_predictions(task).items() if model not in known
+    }
     if task.about.get("reason") and task.about["reason"] != row.get("reason"):
         new["reason"] = task.about["reason"]
     return merged | {name: value for name, value in new.items() if value or name in row}
