@@ -61,7 +61,7 @@ WAYS = {
         "transformers",
         ("torch", "transformers"),
         "AutoModelForSequenceClassification, epochs: {epochs}, batches of {batch_size}, "
-        "learning rate {learning_rate:g}, else its defaults",
+        "learning rate {learning_rate:g}, batches of like length, else its defaults",
     ),
     "model2vec": Way(
         "model2vec",

@@ -136,6 +136,7 @@ def fit_transformers(task: Task) -> Predict:
         per_device_train_batch_size=task.settings["batch_size"],
         per_device_eval_batch_size=BATCH,
         learning_rate=task.settings["learning_rate"],
+        train_sampling_strategy="group_by_length",  # padding would take half of the time
         seed=task.seed,
         use_cpu=True,
         save_strategy="no",

@@ -3,6 +3,7 @@
 Every sentence is invented. The label set is not the project's own: the code must work with any.
 """
 
+import io
 import json
 import logging
 import os
@@ -60,6 +61,12 @@ def label_row(doc: int, n: int) -> dict[str, Any]:
     text, topic, mood = ROWS[n]
     row = {"doc": f"paper-{doc}", "n": n, "text": text.format(town=TOWNS[doc]), "source": "seed" if doc < 2 else "user"}
     return {**row, "labels": {"topic": topic, "mood": mood}, **({"split": "test"} if doc == 8 else {})}
+
+
+@pytest.fixture
+def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Put bytes on standard input."""
+    return lambda data: monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
 """Inputs as they come: good, odd and broken. No network, no home folder."""
 
-import io
 import os
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,10 +26,6 @@ def read_one(path: Path | str) -> Article:
 def write(path: Path, content: bytes | str) -> Path:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
-
-
-def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 
 
 @pytest.mark.parametrize(
@@ -175,18 +171,20 @@ def test_a_name_that_is_no_utf8_can_be_printed(tmp_path: Path) -> None:
     assert read_one(tmp_path).source.encode().endswith("/\ufffd.txt".encode())
 
 
-def test_too_large_an_input_names_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_an_input_names_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stdin: Callable[[bytes], None]
+) -> None:
     monkeypatch.setattr(articles, "MAX_BYTES", 20)
     assert read_one(write(tmp_path / "a.txt", "x" * 20)).text == "x" * 20
     with pytest.raises(DataError, match=r"at most 20 bytes \(MAX_BYTES\); found 21 bytes"):
         read_one(write(tmp_path / "b.txt", "x" * 21))
-    stdin(monkeypatch, b"x" * 21)
+    stdin(b"x" * 21)
     with pytest.raises(DataError, match="at most 20 bytes"):
         read_one("-")
 
 
-def test_standard_input_is_read_as_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    stdin(monkeypatch, "One line.\r\nIt’s so.".encode("cp1252"))
+def test_standard_input_is_read_as_bytes(stdin: Callable[[bytes], None]) -> None:
+    stdin("One line.\r\nIt’s so.".encode("cp1252"))
     assert read_one("-") == Article("-", "One line.\r\nIt’s so.")
     sys.stdin.close()
     with pytest.raises(DataError, match=r"^-: expected a readable"):
@@ -243,9 +241,9 @@ class TestHtml:
         ]
         assert "Copyright" not in article.text
 
-    def test_page_is_known_by_its_content(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_page_is_known_by_its_content(self, tmp_path: Path, stdin: Callable[[bytes], None]) -> None:
         page = (DATA / "page.html").read_bytes()
-        stdin(monkeypatch, b"\n" + page)
+        stdin(b"\n" + page)
         expected = read_one(DATA / "page.html").text
         assert read_one("-").text == expected
         assert read_one(write(tmp_path / "saved", page)).text == expected

@@ -118,28 +118,37 @@ def _check_format(name: str | None) -> None:
 
 
 def _read_all(given: list[str | Path], input_format: str | None, settings: Place, start: Start) -> Iterator[Step]:
-    number = -1
+    number, stdin = -1, ""
     for name in given:
         for found in expand(name):
             number += 1
-            if number < start.file:
-                if found.file is None and found.error is None:  # of standard input nothing can be told but by reading
-                    raise ChangedError(found.source)
+            is_stdin = found.file is None and found.error is None
+            if number < start.file and not is_stdin:
                 continue
-            steps = _steps(found, input_format, place := replace(settings, source=found.source), number)
+            steps = _steps(found, input_format, place := replace(settings, source=found.source), number, stdin)
+            digest, failed = start.digest if number == start.file else "", None
             try:
-                yield from pass_over(steps, start, source=found.source) if number == start.file else steps
+                for step in pass_over(steps, start, source=found.source) if number == start.file else steps:
+                    digest = step.after.digest
+                    if number >= start.file:  # of standard input nothing can be told but by reading it once more
+                        yield step
             except ChangedError:
                 raise
             except DataError as error:
                 if found.alone and len(given) == 1:
                     raise
-                yield Step(place.reject("", error), Start(number + 1), 0)
+                failed = error
+            if is_stdin:
+                stdin += digest
+            if number < start.file and not start.stdin.startswith(stdin):
+                raise ChangedError(found.source)
+            if number >= start.file and failed is not None:
+                yield Step(place.reject("", failed), Start(number + 1, stdin=stdin), 0)
 
 
-def _steps(found: Found, input_format: str | None, place: Place, number: int) -> Iterator[Step]:
+def _steps(found: Found, input_format: str | None, place: Place, number: int, stdin: str) -> Iterator[Step]:
     opened: list[BinaryIO] = []
-    for outcome, after in numbered(_read_found(found, input_format, place, opened), number):
+    for outcome, after in numbered(_read_found(found, input_format, place, opened), number, stdin):
         yield Step(outcome, after, _offset(opened))
 
 

@@ -24,11 +24,14 @@ class Start:
         Records and rejects of the next file that are known already.
     digest : str
         Hash of those; empty where nothing is to be compared.
+    stdin : str
+        Hash of what standard input gave, where it is among the files that were read to their end.
     """
 
     file: int = 0
     outcomes: int = 0
     digest: str = ""
+    stdin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,12 @@ class ChangedError(DataError):
         )
 
 
-def numbered(outcomes: Iterable[Outcome], file: int) -> Iterator[tuple[Outcome, Start]]:
+def numbered(outcomes: Iterable[Outcome], file: int, stdin: str) -> Iterator[tuple[Outcome, Start]]:
     """Yield the outcomes of a file with the place behind each."""
     digest = blake2b(digest_size=16)
     for count, outcome in enumerate(outcomes, 1):
         digest.update(_content(outcome))
-        yield outcome, Start(file, count, digest.hexdigest())
+        yield outcome, Start(file, count, digest.hexdigest(), stdin)
 
 
 def pass_over(steps: Iterator[Step], start: Start, *, source: str) -> Iterator[Step]:

@@ -1,7 +1,6 @@
 """A dump as a whole: formats by name or by word, standard input, notes, what is loaded."""
 
 import gzip
-import io
 import json
 import subprocess
 import sys
@@ -15,10 +14,6 @@ from newslean.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 PROSE = "Copper and zinc climbed in Arlen on Tuesday, as buyers paid more than in any week since the flood. " * 4
-
-
-def stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
@@ -110,8 +105,8 @@ def test_an_unknown_format_is_an_error_at_once():
         (b"text\nTin rose.\n", "csv", "row 1, line 2"),
     ],
 )
-def test_standard_input(read, monkeypatch, data, given, position):
-    stdin(monkeypatch, data)
+def test_standard_input(read, stdin, data, given, position):
+    stdin(data)
     notes: list[str] = []
     [record], rejects = read("-", input_format=given, on_note=notes.append)
     assert (record.article.source, record.position) == ("-", position)
@@ -120,8 +115,8 @@ def test_standard_input(read, monkeypatch, data, given, position):
     assert rejects == []
 
 
-def test_text_on_standard_input_keeps_its_offsets(read, monkeypatch):
-    stdin(monkeypatch, b"\r\n\r\n  Tin rose.\r\n")
+def test_text_on_standard_input_keeps_its_offsets(read, stdin):
+    stdin(b"\r\n\r\n  Tin rose.\r\n")
     [record], _ = read("-")
     assert record.article.text == "\r\n\r\n  Tin rose.\r\n"
 

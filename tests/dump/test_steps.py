@@ -69,9 +69,19 @@ def test_what_was_read_has_changed(write: Write, now: str):
     assert len([*read_steps([path], start=steps[1].after)]) == 1  # what comes behind may be anything
 
 
-def test_standard_input_that_was_read_is_gone():
-    with pytest.raises(ChangedError, match="-: expected what was read"):
-        list(read_steps(["-", "gone.txt"], start=Start(1, 0)))
+@pytest.mark.parametrize("given", [b'{"text": "Tin 0."}\n{\n{"text": "Tin 1."}', b"", b"[]", b"\x28\xb5\x2f\xfd"])
+def test_standard_input_is_read_once_more(write: Write, stdin: Callable[[bytes], None], given: bytes):
+    inputs = [str(write("a.txt", "Zinc.")), "-", str(write("b.txt", "Lead.")), "gone.txt", "-"]
+    stdin(given)
+    whole = [*read_steps(inputs, start=Start())]
+    assert len(whole) in (5, 7)
+    for n, step in enumerate(whole, 1):
+        stdin(given)
+        again = [*read_steps(inputs, start=step.after)]
+        assert [(s.outcome, s.after) for s in again] == [(s.outcome, s.after) for s in whole[n:]]
+    stdin(b'{"text": "Tin 2."}')
+    with pytest.raises(ChangedError, match="-: expected what was read there when the run began"):
+        list(read_steps(inputs, start=whole[-2].after))
 
 
 def test_formats_are_checked():

@@ -106,12 +106,21 @@ def test_standard_input_that_is_not_what_it_was(command: Command, dump: Path, tm
         assert "-: expected what was read there when the run began; found something else" in refused.stderr
     assert command(*stop[:3], data=data).exit_code == 1
     assert results()["out.csv"] == results("whole")["whole.csv"]
-    # Standard input that was read to its end, and then another input: nothing can tell.
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_goes_on_behind_standard_input(command: Command, tmp_path: Path, results: Results):
     last = write_lines(tmp_path / "last.jsonl", [*articles(9), "{", "{", *articles(9)])
+    good = b'{"text": "Zinc slumped."}\n{"text": "Copper climbed in Arlen."}\n'
+    assert command("-", last, "--out", "whole.csv", data=good).exit_code == 1
     stop = ("-", last, "--out", "out.csv", "--batch-size", "2", "--max-rejects", "1")
-    good = b'{"text": "Zinc slumped."}\n'
     assert command(*stop, data=good).exit_code == 2
-    assert "-: expected what was read" in command(*stop[:4], data=good).stderr
+    for other in (good.replace(b"Zinc", b"Lead"), good[:27], good * 2, b""):
+        refused = command(*stop[:4], data=other)
+        assert refused.exit_code == 2
+        assert "-: expected what was read there when the run began; found something else" in refused.stderr
+    assert command(*stop[:4], data=good).exit_code == 1
+    assert results()["out.csv"] == results("whole")["whole.csv"]
 
 
 def test_what_cannot_be_read_is_listed(command: Command, tmp_path: Path):
