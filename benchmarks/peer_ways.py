@@ -152,6 +152,7 @@ def fit_transformers(task: Task) -> Predict:
         data = Dataset.from_dict({**encode(texts), "labels": targets.astype(float if d.multi else int).tolist()})
         trainers[d.name] = Trainer(model, arguments, DataCollatorWithPadding(tokenizer), data)
         trainers[d.name].train()
+        trainers[d.name].args.train_sampling_strategy = "random"  # else it answers in an order of its own
 
     def predict(examples: Sequence[Example]) -> Logits:
         data = Dataset.from_dict({**encode(texts_of(examples))})
