@@ -17,6 +17,7 @@ from newslean.files import sha256, write_file
 from newslean.schema import Labels, Schema
 from train.agreement import ADJUDICATED
 from train.disputes import Said, disputed
+from train.journal import lock_file
 from train.labels import WHOLE_SOURCES, Example, in_order, read_examples
 from train.migrate import written_like
 
@@ -69,9 +70,10 @@ class Adjudication:
         files = read_examples([path], schema, texts=texts)
         self.schema = schema
         self.skipped = files.skipped
-        self._path = Path(path).resolve()  # a link stays a link
+        self._named = Path(path)
+        self._path = self._named.resolve()  # a link stays a link
+        self._sha256 = files.hashes[self._named.name]  # of what the cases were read from, not of what is there now
         content = self._path.read_bytes()
-        self._sha256 = hashlib.sha256(content).hexdigest()
         self._lines = io.BytesIO(content).readlines()  # ends a line at \n alone, as the reader of rows does
         self.cases = []
         for n, (example, place) in enumerate(zip(files.examples, files.places, strict=True)):
@@ -108,13 +110,14 @@ class Adjudication:
 
     def _write(self, number: int, line: bytes) -> None:
         """Write the file with one line changed; refuse if another program changed it meanwhile."""
-        if sha256(self._path) != self._sha256:
-            raise DataError(
-                f"{self._path}: expected it as it was written last; another program changed it. "
-                "What was settled before is in it; start again to go on."
-            )
-        lines = [*self._lines]
-        lines[number] = line
-        content = b"".join(lines)
-        write_file(self._path, content)
+        with lock_file(self._named):
+            if sha256(self._path) != self._sha256:
+                raise DataError(
+                    f"{self._path}: expected it as it was written last; another program changed it. "
+                    "What was settled before is in it; start again to go on."
+                )
+            lines = [*self._lines]
+            lines[number] = line
+            content = b"".join(lines)
+            write_file(self._path, content)
         self._lines, self._sha256 = lines, hashlib.sha256(content).hexdigest()

@@ -83,8 +83,8 @@ def read_candidates(
             continue
         if form == "auto":
             note(f"{path}: read as a list of {unit}s, one a line (--as articles for articles)")
-        rows = _read_rows(Path(path), faults) if Path(path).suffix == ".jsonl" else _read_text(Path(path), faults)
-        yield from (c for c in rows if _is_worth_reading(c.text, unit))
+        read = _read_rows if Path(path).suffix.lower() == ".jsonl" else _read_text
+        yield from (c for c in read(Path(path), faults) if _is_worth_reading(c.text, unit))
     faults.throw()
 
 

@@ -53,19 +53,12 @@ def import_command(files: Any, out: Path, append: bool, schema: Path | None, **o
     from train.exchange.answers import Judge
     from train.exchange.importing import import_labels, render_import
     from train.exchange.reading import Reading
+    from train.journal import lock_file
 
-    label_set = read_schema(schema or _schema_beside(out))
     coders = _pairs([c for c in options["coder"] if "=" in c], "--coder")
     names = [c for c in options["coder"] if "=" not in c]
     if len(names) > 1:
         raise DataError(f"--coder: expected one name for what no coder is named for; found {', '.join(names)}.")
-    judge = Judge(
-        label_set,
-        rename=_pairs(options["rename"], "--rename"),
-        ignored=options["ignore_column"],
-        split_on=options["split_on"],
-        partial=options["partial"],
-    )
     reading = Reading(
         format=options["format_"] or "",
         coder=names[0] if names else "",
@@ -75,7 +68,16 @@ def import_command(files: Any, out: Path, append: bool, schema: Path | None, **o
         predictions=options["predictions"],
     )
     every = options["all_faults"]
-    done = import_labels(files, out, label_set, reading=reading, judge=judge, append=append, all_faults=every)
+    with lock_file(out):
+        label_set = read_schema(schema or _schema_beside(out))
+        judge = Judge(
+            label_set,
+            rename=_pairs(options["rename"], "--rename"),
+            ignored=options["ignore_column"],
+            split_on=options["split_on"],
+            partial=options["partial"],
+        )
+        done = import_labels(files, out, label_set, reading=reading, judge=judge, append=append, all_faults=every)
     click.echo(render_import(done, out, every=every))
 
 

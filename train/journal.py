@@ -11,8 +11,8 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from newslean.errors import DataError
@@ -27,15 +27,24 @@ JOURNAL = "journal.json"
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What was to be replaced: ``files`` are (path in the folder, name of the new content, its SHA-256)."""
+    """What was to be replaced.
+
+    Attributes
+    ----------
+    files : tuple
+        (Path in the folder, name of the new content, its SHA-256).
+    before : dict
+        Path in the folder to the SHA-256 of the content that is to go; empty in journals of earlier versions.
+    """
 
     note: str
     files: tuple[tuple[str, str, str], ...]
+    before: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Keep other migrations of a folder waiting while the block lasts: from reading it to the last new file.
+    """Keep others who would change a folder waiting while the block lasts: from reading it to the last new file.
 
     Raises
     ------
@@ -47,6 +56,22 @@ def lock_folder(folder: Path) -> Iterator[None]:
             stack.enter_context(locked(folder))
         except OSError as error:
             raise DataError(f"{folder}: expected to write there; {error.strerror}. Nothing was changed.") from None
+        yield
+
+
+@contextmanager
+def lock_file(path: str | Path) -> Iterator[None]:
+    """Keep others from changing a label file or migrating its folder while the block lasts: read and write it within.
+
+    Raises
+    ------
+    DataError
+        If a migration of the folder was cut short, which would replace the file later, or it cannot be written.
+    """
+    place = Path(path).absolute().parent
+    folder = place.parent if place.name == "sentences" else place
+    with lock_folder(folder) if folder.is_dir() else nullcontext():
+        refuse_half_done([folder])
         yield
 
 
@@ -91,8 +116,9 @@ def read_journal(folder: str | Path) -> Journal:
         files = tuple((str(target), str(name), str(digest)) for target, name, digest in data["files"])
         if any(PurePosixPath(part).is_absolute() or ".." in Path(part).parts for row in files for part in row[:2]):
             raise ValueError("a path that leads out of the folder")
-        return Journal(str(data["note"]), files)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        before = {str(target): str(digest) for target, digest in data.get("before", {}).items()}
+        return Journal(str(data["note"]), files, before)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path}: expected the journal of a migration; found {error}. Restore the folder from a copy."
         ) from None
@@ -128,11 +154,13 @@ def replace_all(
                 file.writelines(pieces)
             shutil.copymode(folder / target, staging / str(number))
             files.append((target, str(number), sha256(staging / str(number))))
+        found = {target: sha256(folder / target) for target in {**contents, **before}}
         for target, digest in before.items():
-            if sha256(folder / target) != digest:
+            if found[target] != digest:
                 raise DataError(f"{folder / target}: expected it unchanged while it was read; found it changed. Retry.")
         sync_folder(folder)
-        write_file(staging / JOURNAL, json.dumps({"note": note, "files": files}) + "\n")
+        old = {target: found[target] for target in contents}
+        write_file(staging / JOURNAL, json.dumps({"note": note, "files": files, "before": old}) + "\n")
     except BaseException as error:
         if not (staging / JOURNAL).is_file():
             shutil.rmtree(staging, ignore_errors=True)
@@ -148,19 +176,17 @@ def finish(folder: str | Path) -> Journal:
     Raises
     ------
     DataError
-        If a new content is gone, or the system refuses; the journal then stays.
+        If a file was changed since the journal was written, or a new content is gone: nothing is then replaced. Or if
+        the system refuses. The journal then stays.
     """
     folder = Path(folder)
     staging, journal = folder / STAGING, read_journal(folder)
     try:
         for target, name, digest in journal.files:
+            _check_target(folder / target, staging / name, journal.before.get(target), digest)
+        for target, name, _ in journal.files:
             if (staging / name).is_file():
                 _put(staging / name, folder / target)
-            elif not (folder / target).is_file() or sha256(folder / target) != digest:
-                raise DataError(
-                    f"{folder / target}: expected its new content in {staging / name}; found none. "
-                    "Restore the folder from a copy."
-                )
         for parent in {os.path.dirname(os.path.realpath(folder / target)) for target, _, _ in journal.files}:
             sync_folder(parent)
         (staging / JOURNAL).unlink()
@@ -171,6 +197,22 @@ def finish(folder: str | Path) -> Journal:
         ) from None
     shutil.rmtree(staging, ignore_errors=True)
     return journal
+
+
+def _check_target(target: Path, staged: Path, old: str | None, new: str) -> None:
+    """Refuse where replacing a file would lose what was changed in it since, or its new content is gone."""
+    found = sha256(target) if target.is_file() else None
+    if not staged.is_file():
+        # In its place already. It may have been changed there: that stands.
+        if found in (None, old) or (old is None and found != new):
+            raise DataError(
+                f"{target}: expected its new content in {staged}; found none. Restore the folder from a copy."
+            )
+    elif old is not None and found not in (None, old, new):
+        raise DataError(
+            f"{target}: expected it as it was when the migration was cut short; found it changed since. Nothing was "
+            "replaced. Move it out of the folder, run the migration again, and bring in anew what was changed in it."
+        )
 
 
 def _put(staged: Path, target: Path) -> None:

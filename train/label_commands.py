@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
-from train.options import ROOT, data_options, label_paths, tell_skipped
+from train.options import ROOT, data_options, label_paths, params_folder, tell_skipped
 
 
 @click.command()
@@ -34,7 +34,7 @@ def check(
     from newslean.schema import read_schema
     from train.check import check_labels
     from train.check_report import render_check
-    from train.params import BaselineParams, read_params
+    from train.params import BaselineParams, read_params_in
 
     paths, path = label_paths(labels, schema)
     result = check_labels(
@@ -45,7 +45,7 @@ def check(
         near=near,
         support=support,
         errors=errors,
-        params=read_params(BaselineParams),
+        params=read_params_in(BaselineParams, params_folder(labels, schema)) if errors else None,
         hidden=as_json or not sys.stdout.isatty(),
         seed=seed,
     )
@@ -115,7 +115,7 @@ def migrate(folder: Path, rename: Any, merge: Any, drop: Any, dry_run: bool) -> 
 
     Options may be given again; renames come first, then merges, then drops. schema.toml, sentences/*.jsonl and the
     grammar are replaced as one: if this is cut short, the same command finishes it; if another migration of the folder
-    is under way, this waits for its end. A label or a dimension that is
+    or an import into it is under way, this waits for its end. A label or a dimension that is
     added needs no migration: write it into schema.toml, and label rows.
     """
     from train.changes import read_change

@@ -19,6 +19,7 @@ from newslean.schema import read_schema, schema_from_dict
 from train.adjudicate import Adjudication
 from train.check import check_labels
 from train.dialogue import Dialogue, Keys
+from train.journal import finish, replace_all
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCHEMA = """
@@ -286,3 +287,18 @@ def test_what_cannot_be_settled(file: Path, tmp_path: Path) -> None:
             Adjudication(
                 path, schema_from_dict({"dimensions": [{"name": "m", "kind": "multi", "labels": ["a"]}]}, where="")
             )
+
+
+def test_nothing_is_settled_in_a_folder_whose_migration_was_cut_short(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, before = file.parent.parent, file.read_bytes()
+    work = Adjudication(file, read_schema(folder / "schema.toml"))
+    with monkeypatch.context() as patch:
+        patch.setattr("train.journal.finish", lambda folder: None)
+        replace_all(folder, {"sentences/a.jsonl": [before + b"\n"]}, before={}, note="--drop x")
+    with pytest.raises(DataError, match=r"cut short \(--drop x\)\. Finish it with"):
+        work.settle(work.cases[0], {"stance": "closing"}, "x")
+    assert file.read_bytes() == before
+    finish(folder)
+    assert file.read_bytes() == before + b"\n"

@@ -104,3 +104,9 @@ def test_labelled_texts_are_known_by_their_hash(tmp_path: Path):
     assert labelled_hashes([tmp_path / "l"]) == {digest("Tin.")}
     with pytest.raises(DataError, match="expected a file"):
         labelled_hashes([tmp_path / "none.jsonl"])
+
+
+@pytest.mark.parametrize("form", ["auto", "sentences"])
+def test_a_name_in_capitals_is_read_as_in_small_letters(tmp_path: Path, form: Any):
+    rows = write(tmp_path / "A.JSONL", {"doc": "x", "n": 4, "text": "Copper climbed."})
+    assert list(read_candidates([rows], form=form)) == [Candidate("x", 4, "Copper climbed.")]

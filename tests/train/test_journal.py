@@ -91,8 +91,12 @@ def test_a_new_content_that_is_gone(folder: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\xff", b"[]", b"{}", b'{"note": 1, "files": 2}', b'{"note": "x", "files": [["../x", "0", ""]]}']
-)
+    "content",
+    [
+        b"", b"\xff", b"[]", b"{}", b'{"note": 1, "files": 2}', b'{"note": "x", "files": [["../x", "0", ""]]}',
+        b'{"note": "x", "files": [], "before": 3}',
+    ],
+)  # fmt: skip
 def test_a_damaged_journal(folder: Path, content: bytes) -> None:
     (folder / STAGING).mkdir()
     (folder / STAGING / JOURNAL).write_bytes(content)
@@ -174,3 +178,36 @@ def test_a_kill_before_the_staged_file_goes_is_made_good(
     finish(folder)
     assert far.read_text() == "new a"
     assert not (folder / STAGING).exists()
+
+
+def test_what_was_changed_meanwhile_is_not_replaced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_done(folder, monkeypatch)
+    changed = folder / "sentences" / "a.jsonl"
+    changed.write_text("old a, and a row")
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"a\.jsonl: expected it as it was .*; found it changed since\. Nothing"):
+            finish(folder)
+        assert (changed.read_text(), (folder / "schema.toml").read_text()) == ("old a, and a row", "old")
+        assert is_half_done(folder)
+    changed.rename(folder / "mine.jsonl")  # as the message says
+    finish(folder)
+    assert (changed.read_text(), (folder / "schema.toml").read_text()) == ("new a", "new")
+    assert (folder / "mine.jsonl").read_text() == "old a, and a row"
+    assert not (folder / STAGING).exists()
+
+
+def test_what_was_changed_in_its_new_place_stands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_done(folder, monkeypatch)
+    changed = folder / "sentences" / "a.jsonl"
+    (folder / STAGING / "1").replace(changed)  # a kill came behind this one
+    changed.write_text("new a, and a row")
+    finish(folder)
+    assert (changed.read_text(), (folder / "schema.toml").read_text()) == ("new a, and a row", "new")
+
+
+def test_a_journal_of_an_earlier_version_is_finished(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_done(folder, monkeypatch)
+    path = folder / STAGING / JOURNAL
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "before"}))
+    finish(folder)
+    assert (folder / "sentences" / "a.jsonl").read_text() == "new a"

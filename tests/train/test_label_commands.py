@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from newslean.schema import read_schema
+from train.adjudicate import Adjudication
 from train.journal import replace_all
 from train.options import label_paths, params_folder
 from train.params import PARAMS
@@ -93,32 +95,70 @@ def lock(*given, **how):
     return take(*given, **how)
 
 take, folders.lock = folders.lock, lock
-sys.argv = ["train", "labels", "migrate", "--labels", sys.argv[1], "--rename", "mood:fall=drop"]
+sys.argv = ["train", "labels", *sys.argv[1:]]
 program.run()
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
-def test_two_migrations_come_one_after_the_other(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second starts while the first writes, and must not find a folder that is half old and half new."""
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Start a labels command in a process of its own while this one writes; gives what lets it end."""
     sync, begun = os.fsync, list[subprocess.Popen[str]]()
 
-    def fsync(handle: int) -> None:
-        if not begun:
-            command = [sys.executable, "-c", SECOND, str(folder)]
-            begun.append(
-                subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            )
-            begun[0].stdout.readline()  # it asks for the lock, or has ended without
-        sync(handle)
+    def start(*arguments: object) -> Callable[[], None]:
+        def fsync(handle: int) -> None:
+            if not begun:
+                command = [sys.executable, "-c", SECOND, *map(str, arguments)]
+                begun.append(
+                    subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                )
+                begun[0].stdout.readline()  # it asks for the lock, or has ended without
+            sync(handle)
 
-    monkeypatch.setattr(os, "fsync", fsync)
+        def end() -> None:
+            said, _ = begun[0].communicate()
+            assert begun[0].returncode == 0, said
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        return end
+
+    return start
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_two_migrations_come_one_after_the_other(cli: Cli, folder: Path, meanwhile: Any) -> None:
+    """The second starts while the first writes, and must not find a folder that is half old and half new."""
+    end = meanwhile("migrate", "--labels", folder, "--rename", "mood:fall=drop")
     code, _, err = cli("labels", "migrate", "--labels", folder, "--rename", "mood:rise=ascent")
-    said, _ = begun[0].communicate()
-    assert (code, err, begun[0].returncode) == (0, "", 0), said
+    assert (code, err) == (0, "")
+    end()
     found = {row["labels"].get("mood") for row in read(folder)}
     assert found == {"ascent", "drop", "mixed", "flat", None}
     assert sorted(path.name for path in folder.iterdir()) == [".lock", "schema.toml", "sentences"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+@pytest.mark.parametrize("first", ["import", "adjudicate", "migrate"])
+def test_no_row_that_is_imported_meanwhile_is_lost(
+    cli: Cli, folder: Path, meanwhile: Any, tmp_path: Path, first: str
+) -> None:
+    file, rows = folder / "sentences" / "a.jsonl", len(read(folder))
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.csv").write_text(f"text,mood\nThe {name}.,flat\n")
+    work = Adjudication(file, read_schema(folder / "schema.toml"))
+    end = meanwhile("import", tmp_path / "two.csv", "--out", file, "--append")
+    if first == "adjudicate":
+        work.settle(work.cases[0], {"mood": "mixed"}, "So it says.")
+    elif first == "import":
+        assert cli("labels", "import", tmp_path / "one.csv", "--out", file, "--append")[0] == 0
+    else:
+        assert cli("labels", "migrate", "--labels", folder, "--rename", "mood:rise=ascent")[0] == 0
+    end()
+    found = read(folder)
+    assert len(found) == rows + 1 + (first == "import")
+    assert {"The two."} <= {row["text"] for row in found}
+    assert any("adjudicated" in row.get("coders", {}) for row in found) == (first == "adjudicate")
+    assert ("ascent" in (folder / "schema.toml").read_text()) == (first == "migrate")
 
 
 def test_a_folder_that_is_not_there_is_not_made(cli: Cli, tmp_path: Path) -> None:
@@ -139,6 +179,12 @@ def test_what_was_cut_short_is_refused_until_it_is_finished(
         assert (code, out) == (2, "")
         assert f"cut short (--drop topic). Finish it with: python -m train labels migrate --labels {folder}" in err
     assert cli("labels", "adjudicate", file)[0] == 2
+    before = file.read_bytes()
+    (folder.parent / "in.csv").write_text("text,mood\nNew.,flat\n")
+    for target in (file, folder / "sentences" / "new.jsonl"):
+        code, out, err = cli("labels", "import", folder.parent / "in.csv", "--out", target, "--append")
+        assert (code, out, "cut short (--drop topic)" in err) == (2, "", True)
+    assert file.read_bytes() == before
     assert cli("--labels", folder)[0] == 2
     code, _, err = cli("labels", "migrate", "--labels", folder, "--dry-run")
     assert (code, "Finish it first" in err) == (2, True)
@@ -218,3 +264,12 @@ def test_the_projects_own_label_set_is_found_as_ever(folder: Path) -> None:
         assert label_paths(labels, None)[1] == own
         assert params_folder(labels, None) == PARAMS
     assert label_paths([shipped, folder], None)[1] == folder / "schema.toml"  # a folder that is named comes first
+
+
+def test_the_check_for_errors_takes_the_parameters_of_the_label_set(cli: Cli, folder: Path) -> None:
+    (folder / "params").mkdir()
+    (folder / "params" / "baseline.toml").write_text("least_count = 3\n")
+    command = ("labels", "check", "--labels", folder, "--no-near")
+    code, _, err = cli(*command, "--errors", "1")
+    assert (code, f"{folder / 'params' / 'baseline.toml'}: expected one of classifier" in err) == (2, True)
+    assert cli(*command)[0] == 0  # which needs none

@@ -99,13 +99,14 @@ class Gatherer:
         labels = self.judge.labels(
             coding.answers, faults, asked=raw.payload.get("asked") or raw.asked or asked, answered=marked
         )
+        at = self._time(raw, coding, faults)
         for fault in faults:
             self.faults.add(raw.where, f"coder {coder!r}: {fault}" if coder else fault)
         if not faults and not labels and marked is None and not coding.answers:
             self.notes.uncoded += 1
             return None
         self.notes.coders[coder] += int(not faults)
-        return Said(raw.where, coder, coding.answers, self._time(raw, coding), None if faults else labels)
+        return Said(raw.where, coder, coding.answers, at, None if faults else labels)
 
     def _place(self, raw: Raw, index: int) -> tuple[str, int] | None:
         """Give doc and n of a sentence; None after a fault."""
@@ -153,11 +154,16 @@ class Gatherer:
             self.notes.uncoded += 1
         return codings
 
-    def _time(self, raw: Raw, coding: Coding) -> str:
-        kept = raw.payload.get("coded_at", {}).get(coding.coder, "")
+    def _time(self, raw: Raw, coding: Coding, faults: list[str]) -> str:
+        """Give when a coder answered: as our export carried it, if the tool says the same or nothing readable."""
+        found = raw.payload.get("coded_at", {}).get(coding.coder, "")
+        kept: str = found if isinstance(found, str) else ""
         if time_of(coding.at) is None:
-            return kept if isinstance(kept, str) else ""
-        return kept if isinstance(kept, str) and same_second(kept, coding.at) else coding.at
+            if coding.at and not kept:
+                expected = "coded_at: expected a time such as 2026-05-31T12:00:00Z"
+                faults.append(f"{expected}; found {shown(coding.at)} (--ignore-column leaves its column out)")
+            return kept
+        return kept if same_second(kept, coding.at) else coding.at
 
     def _predictions(self, raw: Raw) -> dict[str, Prediction]:
         if not self.reading.predictions:

@@ -49,7 +49,7 @@ def import_labels(
     """Merge what coders did in their tools into a label file.
 
     The same sentence (doc, n, text) stays one row: new coders are added to it, and the same file read again
-    changes nothing.
+    changes nothing. The caller keeps others from changing the file meanwhile: `train.journal.lock_file`.
 
     Parameters
     ----------

@@ -169,10 +169,10 @@ def answers_of(labels: dict[str, Any]) -> Answers:
 
 
 def text_in(data: dict[str, Any]) -> Any:
-    """Find the sentence: under the usual keys, or as the only text that is there."""
-    for key in TEXT_KEYS:
-        if isinstance(data.get(key), str):
-            return data[key]
+    """Find the sentence: under the usual keys, or, where none of them is, as the only text that is there."""
+    there = [data[key] for key in TEXT_KEYS if key in data]
+    if there:
+        return next((value for value in there if isinstance(value, str)), there[0])
     texts = [value for value in data.values() if isinstance(value, str)]
     return texts[0] if len(texts) == 1 else None
 

@@ -21,7 +21,6 @@ from train.exchange.raw import (
     payload_of,
     scores_of,
     shown_prediction,
-    text_in,
 )
 from train.exchange.spelling import Naming, join_labels, part_labels, way_out
 from train.exchange.task import ABOUT, NOBODY, Task
@@ -79,7 +78,8 @@ def raws_of(table: Table, head: str, naming: Naming, faults: Faults) -> list[Raw
         The place of its header.
     """
     columns = _columns(table.header, head, naming, faults)
-    return [_raw(place, cells, columns, naming) for place, cells in table.rows]
+    text = _text_column(columns, table, head, faults)
+    return [_raw(place, cells, columns, text, naming) for place, cells in table.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,25 @@ def _columns(header: Sequence[str], head: str, naming: Naming, faults: Faults) -
     return columns
 
 
-def _raw(place: str, cells: list[str], columns: _Columns, naming: Naming) -> Raw:
+def _text_column(columns: _Columns, table: Table, head: str, faults: Faults) -> int | None:
+    """Find the sentence's column, the same for all rows: of a usual name, or the only other one that is filled."""
+    for key in TEXT_KEYS:
+        if key in columns.others:
+            return columns.others[key]
+    filled = {index for _, cells in table.rows for index, cell in enumerate(cells) if cell.strip()}
+    left = [title for title, index in columns.others.items() if title not in KNOWN and index in filled]
+    if len(left) == 1:
+        return columns.others[left[0]]
+    if table.rows:
+        faults.add(
+            head,
+            f"expected the sentences in a column {', '.join(TEXT_KEYS)}, or in the only one left; found "
+            f"{', '.join(map(repr, left)) or 'none'}: rename one, or leave out the others (--ignore-column)",
+        )
+    return None
+
+
+def _raw(place: str, cells: list[str], columns: _Columns, text: int | None, naming: Naming) -> Raw:
     data = {title: cells[index] for title, index in columns.others.items() if index < len(cells)}
     ours, schema = PAYLOAD in columns.others, naming.schema
     asked = {naming.dimension(name) for found in columns.coded.values() for name in found}
@@ -137,9 +155,9 @@ def _raw(place: str, cells: list[str], columns: _Columns, naming: Naming) -> Raw
             at = next((row[key].strip() for key in TIMES if row.get(key, "").strip()), "")
             codings.append(Coding(answers, coder, at))
     about = {key: _value(key, data[key]) for key in ("doc", "n", *ABOUT) if data.get(key, "").strip()}
-    texts = {k: v for k, v in data.items() if v and (k in TEXT_KEYS or k not in KNOWN)}
     payload = payload_from(data.get(PAYLOAD, ""))
-    return Raw(place, text_in(texts), about, tuple(codings), (), payload, tuple(n for n in schema.names if n in asked))
+    sentence = (cells[text] or None) if text is not None and text < len(cells) else None
+    return Raw(place, sentence, about, tuple(codings), (), payload, tuple(n for n in schema.names if n in asked))
 
 
 def _column(name: str, coder: str) -> str:

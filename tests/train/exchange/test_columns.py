@@ -141,3 +141,42 @@ def test_a_bar_joins_labels_in_our_own_tables_only(load, schema):
     assert [row["labels"]["topic"] for row in load(filled, name="own.csv", out="own.jsonl").rows] == [
         ["metals", "weather"], ["metals", "weather"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "xlsx"])
+@pytest.mark.parametrize("name", ["text", "content"])
+def test_an_empty_text_takes_no_other_column(load, tmp_path, kind, name):
+    rows = [["id", name, "mood"], ["16", "One.", "rise"], ["17", "", "rise"], ["", " ", "fall"]]
+    joint = "\t" if kind == "tsv" else ","
+    data = workbook(*rows) if kind == "xlsx" else "".join(joint.join(row) + "\n" for row in rows)
+    with pytest.raises(DataError) as caught:
+        load(data, name=f"in.{kind}")
+    path = tmp_path / f"in.{kind}"
+    assert str(caught.value).splitlines() == [
+        f"{path}:3: text: expected the sentence; found nothing",
+        f"{path}:4: text: expected the sentence; found ' '",
+    ]
+    assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_a_row_that_ends_before_its_text_has_none(load):
+    with pytest.raises(DataError, match=r"in.csv:3: text: expected the sentence; found nothing"):
+        load("id,mood,text\n16,rise,One.\n17,rise\n", name="in.csv")
+
+
+def test_the_text_stands_in_the_same_column_of_all_rows(load):
+    with pytest.raises(DataError) as caught:
+        load("line,remark,mood\nOne.,,rise\n,See above.,rise\n", name="in.csv")
+    told = "in.csv:1: expected the sentences in a column text, sentence, content, body, data, or in the only one left; "
+    assert f"{told}found 'line', 'remark': rename one" in str(caught.value)
+    # What is empty throughout, such as a column that a sheet ends in, is no text.
+    [row] = load("line,remark,mood,\nOne.,,rise,\n", name="in.csv").rows
+    assert row["text"] == "One."
+
+
+def test_a_text_of_nothing_takes_no_other_field(load):
+    studio = {"data": {"text": None, "town": "Arlen"}, "annotations": [{"result": []}]}
+    prodigy = {"text": None, "accept": ["mood:rise"], "answer": "accept"}
+    for data, name in (([studio], "in.json"), ([prodigy], "in.jsonl")):
+        with pytest.raises(DataError, match="text: expected the sentence; found nothing"):
+            load(data, name=name)

@@ -221,3 +221,22 @@ def test_a_layer_without_a_name(load, tmp_path, line):
     text = f"#FORMAT=WebAnno TSV 3.3\n{line}\n\n\n#Text=One.\n1-1\t0-4\tOne.\t\n"
     [fault] = faults_of(load, text, name="in.tsv")
     assert fault == f"{tmp_path / 'in.tsv'}:2: expected the name of a layer; found {line!r}"
+
+
+def test_a_time_that_cannot_be_read(load, tmp_path, schema):
+    text = "text,mood [a],coded_at [a]\nOne.,rise,31.05.2026 12:00\nTwo.,rise,\nThree.,rise,2026-05-31 12:00\n"
+    [line] = faults_of(load, text, name="in.csv")
+    expected = "coder 'a': coded_at: expected a time such as 2026-05-31T12:00:00Z; found '31.05.2026 12:00'"
+    assert line == f"{tmp_path / 'in.csv'}:2: {expected} (--ignore-column leaves its column out)"
+    assert not (tmp_path / "x.jsonl").exists()
+    rows = load(text, name="in.csv", judge={"ignored": ["coded_at"]}).rows
+    assert [row.get("coded_at") for row in rows] == [None] * 3
+
+
+def test_a_time_that_a_sheet_wrote_anew_is_the_one_that_was_exported(load, schema):
+    row = {"doc": "d", "n": 0, "text": "One.", "labels": {"mood": "rise"}, "coders": {"a": {"mood": "rise"}}}
+    row["coded_at"] = {"a": "2026-05-31T12:00:00Z"}
+    own = FORMATS["csv"].write([task_of(row, schema)], schema).decode()
+    assert own.count("2026-05-31T12:00:00Z") == 2  # once beside, for us
+    found = load(own.replace("2026-05-31T12:00:00Z", "31.05.2026 12:00", 1), name="in.csv")
+    assert found.rows == [row]
