@@ -3,8 +3,9 @@
 Knows logits, calibration and examples; the decisions are the tagger's own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from train.calibrate import calibrate, choose_mix, natural_rows
 from train.evaluate import Predictions, evaluate, write_report
 from train.folds import SEED_SOURCE
 from train.labels import Example
+from train.record import read_record
 from train.run import Run
 
 Report = dict[str, Any]
@@ -84,6 +86,38 @@ def tag_examples(name: str, tagger: Tagger, examples: Sequence[Example]) -> Pred
     calibration = tagger.manifest.calibration
     labels = [{d.name: decide(d, row[d.name], calibration) for d in tagger.schema.dimensions} for row in scores]
     return Predictions(name, labels, scores)
+
+
+def which_learnt(
+    models: Mapping[str, tuple[Path, Schema]], examples: Sequence[Example], *, left_out: bool = False
+) -> tuple[list[bool], list[str]]:
+    """Find the examples that stored models have learnt, or whose articles they have learnt from.
+
+    Parameters
+    ----------
+    models : mapping
+        Name of each model to its folder and schema.
+    left_out : bool
+        Whether these examples will be left out.
+
+    Returns
+    -------
+    (seen, notes)
+        Whether any model saw each example; and sentences for a person about each model.
+    """
+    seen, notes = [False] * len(examples), []
+    end = "left out." if left_out else "their scores say nothing about new text. --unseen leaves them out."
+    for name, (folder, schema) in models.items():
+        record = read_record(folder, schema)
+        if record is None:
+            notes.append(f"{name} keeps no record of what it has learnt: which of these sentences it knows is unknown.")
+            continue
+        saw, learnt = [record.saw(e) for e in examples], sum(record.learnt(e) for e in examples)
+        if any(saw):
+            others = f", as were others of the articles of {more:,} more" if (more := sum(saw) - learnt) else ""
+            notes.append(f"{learnt:,} of {len(examples):,} sentences were learnt by {name}{others}: {end}")
+        seen = [a or b for a, b in zip(seen, saw, strict=True)]
+    return seen, notes
 
 
 def evaluate_oof(run: Run, oof: dict[str, Logits]) -> tuple[Report, dict[str, Predictions]]:

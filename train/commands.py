@@ -115,15 +115,20 @@ def experiment(kind: str, changes: Any, labels: Any, schema: Any, texts: Any, wo
 @click.option("--on", required=True, type=click.Path(path_type=Path), multiple=True, help="Labelled file to score.")
 @click.option("--model", default=(ROOT / "models" / "current",), multiple=True, type=click.Path(path_type=Path))
 @click.option("--split", default="", help="Only the rows with this split.")
+@click.option("--unseen", is_flag=True, help="Leave out rows that a model has learnt, and others of their articles.")
 @click.option("--schema", type=click.Path(path_type=Path), help="Label set of the files.  [default: beside them]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for report.json, report.md and the plots.")
-def evaluate(on: Any, model: Any, split: str, schema: Path | None, out: Path | None, seed: int, texts: Any) -> None:
+def evaluate(
+    on: Any, model: Any, split: str, unseen: bool, schema: Path | None, out: Path | None, seed: int, texts: Any
+) -> None:
     """Score labelled files with stored models and print the full report.
+
+    How many of the rows each model has learnt, by the record in its folder, is told beside it.
 
     Where the files have another label set than a model was trained on, the dimensions that both know are scored; a
     label that a model does not know counts as never predicted.
     """
-    from train.assess import tag_examples
+    from train.assess import tag_examples, which_learnt
     from train.common import common_schema, fit_predictions, read_labelled
     from train.evaluate import evaluate as measure
     from train.evaluate import render_report, write_report
@@ -138,8 +143,13 @@ def evaluate(on: Any, model: Any, split: str, schema: Path | None, out: Path | N
         where = f" with split {split!r}" if split else ""
         raise DataError(f"{on[0]}: expected labelled sentences{where} whose text is at hand; found none. See --texts.")
     shared, notes = common_schema(label_set, {name: tagger.schema for name, tagger in taggers.items()})
-    for note in notes:
+    stored = {name: (folder, tagger.schema) for folder, (name, tagger) in zip(model, taggers.items(), strict=True)}
+    seen, learnt = which_learnt(stored, examples, left_out=unseen)
+    for note in (*notes, *learnt):
         click.echo(note, err=True)
+    examples = [e for e, saw in zip(examples, seen, strict=True) if not (unseen and saw)]
+    if not examples:
+        raise DataError(f"{on[0]}: expected sentences that no model has learnt; found none. Name others, with --on.")
     found = [fit_predictions(tag_examples(name, tagger, examples), shared) for name, tagger in taggers.items()]
     report = measure(shared, examples, found, seed=seed)
     if out:

@@ -1,6 +1,6 @@
 """The history of the models of a folder: ``history.jsonl``, to which lines are only ever added.
 
-Knows lines of JSON and what a kill does to the last one; does not know what the entries say.
+Knows lines of JSON, what a kill does to the last one and that others may write too; does not know what entries say.
 """
 
 import errno
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from newslean.errors import DataError
-from newslean.files import sync_folder
+from newslean.files import lock, sync_folder
 
 HISTORY = "history.jsonl"
 
@@ -55,6 +55,8 @@ def read_history(path: Path) -> list[Entry]:
 def append_history(path: Path, entry: Mapping[str, Any]) -> None:
     """Add an entry, so that it stands there whole after a power cut; a line that a kill cut off is removed first.
 
+    One process at a time, where the system can: what looks cut off may be a line that another is writing.
+
     Raises
     ------
     DataError
@@ -63,12 +65,16 @@ def append_history(path: Path, entry: Mapping[str, Any]) -> None:
     line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
     try:
         with open(path, "a+b", buffering=0) as file:
+            lock(file.fileno(), wait=True)
             file.seek(0)
-            whole, tail = _parted(file.read())
-            file.truncate(len(whole) + len(tail))
+            content = file.read()
+            whole, tail = _parted(content)
+            kept = len(whole) + len(tail)
+            if kept < len(content):
+                file.truncate(kept)
             line = b"\n" + line if tail else line
             if file.write(line) < len(line):
-                file.truncate(len(whole) + len(tail))
+                file.truncate(kept)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(file.fileno())
         sync_folder(path.parent)

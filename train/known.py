@@ -81,6 +81,9 @@ def _with_network(run: Run, manifest: Manifest, known: Known) -> Known | str:
     found = (manifest.context, manifest.max_length)
     if found != (run.finetuned.context, run.finetuned.max_length):
         return f"{known.version} reads other context or length than the parameters say"
+    base = manifest.base.get("name", "an encoder without a name")
+    if base != run.finetuned.base:  # the update would be of the old encoder, under a card that names the new one
+        return f"{known.version} was made from {base}, and the parameters say {run.finetuned.base}"
     try:
         note = (run.work / "networks" / f"{known.version}.json").read_text(encoding="utf-8")
         network = run.work / json.loads(note)

@@ -48,8 +48,8 @@ def diff(models: Path, first: str, second: str, on: Any, texts: Any, split: str,
     """Compare two versions: labels, data, parameters, measures and, with --on, their answers label by label.
 
     Where the file has another label set than a version was trained on, the dimensions that all know are compared; a
-    label that a version does not know counts as never predicted. Whether a version has learnt the rows of FILE is for
-    you to know.
+    label that a version does not know counts as never predicted. How many rows of FILE a
+    version has learnt, `python -m train evaluate --on FILE` says.
     """
     from train.versions import diff_models
 

@@ -39,7 +39,9 @@ def current_name(models: Path) -> str | None:
         return None
 
 
-def promote(models: Path, name: str, *, event: str, reason: str, readme: Path | None = None) -> None:
+def promote(
+    models: Path, name: str, *, event: str, reason: str, readme: Path | None = None, compared: str | None = None
+) -> None:
     """Make ``models/<name>`` the current model, keep the one before as a folder, and write it all down.
 
     Killed at any moment, `models/current` loads, and `finish_promotion` (which every later call begins with) does the
@@ -51,16 +53,27 @@ def promote(models: Path, name: str, *, event: str, reason: str, readme: Path | 
         For the history.
     readme : Path, optional
         Whose table of results follows the model.
+    compared : str, optional
+        Name of the current model that it was compared with, "" if there was none: it takes no other's place.
 
     Raises
     ------
     ModelError
         If the folder is missing or damaged; nothing has changed then.
+    DataError
+        If another model than the one ``compared`` has become current; nothing has changed then either.
     """
     with locked(models):
         _finish(models, readme)
         read_manifest(models / name)
-        entry = {"event": event, "time": now(), "version": name, "previous": current_name(models), "reason": reason}
+        previous = current_name(models)
+        if compared is not None and (previous or "") not in (compared, name):
+            raise DataError(
+                f"{models / CURRENT}: expected {compared or 'no model'}, with which {name} was compared; found "
+                f"{previous or 'none'}. Nothing is promoted. Run the training again to compare these two, or "
+                f"python -m train models promote {name} --reason WHY."
+            )
+        entry = {"event": event, "time": now(), "version": name, "previous": previous, "reason": reason}
         write_file(models / PENDING, json.dumps(entry, ensure_ascii=False) + "\n")
         _carry_out(models, entry, readme)
 

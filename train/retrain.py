@@ -7,6 +7,7 @@ same command ends the same.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,11 @@ from train.run import Run
 
 FOLDS, FROZEN = "the same rows out of fold", "rows set aside"
 
-Judged = tuple[dict[str, Comparison], Verdict]
+Assessed = tuple[dict[str, Comparison], Verdict]
 """What the comparisons of a new model with the current one say, and what follows."""
+
+Judged = tuple[str | None, dict[str, Comparison], Verdict]
+"""The same, behind the name of the current model that was compared; None if there was none."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +74,19 @@ def retrain(run: Run, order: Order) -> tuple[Path, bool]:
     made, path, judged = found or (run, _train(run, order), None)
     if path.name == CURRENT:
         return path, True
-    previous = current_name(run.models)
+    judged = judged or _judge(made, path)
+    previous, comparisons, verdict = judged
     current = path.name == previous
-    if current:
-        judged = {}, Verdict(False, "it is current already")
-    comparisons, verdict = judged or assess_new(made, path)
-    _record(made, order, path, previous, comparisons, verdict)
+    allowed = order.promote == "force" or (order.promote == "auto" and verdict.promote)
+    _record(made, order, path, judged, "promote" if allowed and not current else "keep")
     if comparisons:
         run.say(render_comparison(comparisons))
     if current:
         run.say(f"{path.name}: {verdict.reason}")
-    elif _allowed(order, verdict):
+    elif allowed:
         reason = verdict.reason if verdict.promote else f"forced, though {verdict.reason}"
-        promote(run.models, path.name, event="promotion", reason=reason, readme=order.readme)
+        compared = None if order.promote == "force" else previous or ""
+        promote(run.models, path.name, event="promotion", reason=reason, readme=order.readme, compared=compared)
         run.say(f"promoted: {reason}")
     elif order.promote == "never":
         run.say(f"not promoted, as asked (--promote never); {verdict.reason}")
@@ -123,19 +127,29 @@ def _update(run: Run, order: Order) -> tuple[Run, Path, Judged | None] | None:
 
         path = update(made, known, plan)[0]
         remember_network(made, path.name)
-    judged = assess_new(made, path) if order.start == "auto" else None
-    if judged and not judged[1].promote:
-        run.say(f"from scratch: the update is not kept ({judged[1].reason})")
+    judged = _judge(made, path) if order.start == "auto" else None
+    if judged and not judged[2].promote and path.name != judged[0]:
+        _record(made, order, path, judged, "keep")
+        run.say(f"from scratch: the update is not kept ({judged[2].reason})")
         return None
     return made, path, judged
 
 
-def assess_new(run: Run, path: Path) -> Judged:
+def _judge(run: Run, path: Path) -> Judged:
+    """Compare a new model with the current one, whose name is taken down first: another may take its place any time."""
+    previous = current_name(run.models)
+    if path.name == previous:
+        return previous, {}, Verdict(False, "it is current already")
+    return previous, *assess_new(run, path)
+
+
+def assess_new(run: Run, path: Path) -> Assessed:
     """Compare a new model with the current one, and judge.
 
     On rows out of fold: those that both models have answered by networks that never saw the article, and those of
     articles that the current model, as it is stored, never saw. On rows set aside: those that their label file or
-    ``--test`` sets aside; where the current model keeps no list of what it learnt, they are taken as not learnt.
+    ``--test`` sets aside, each once; where the current model keeps no list of what it learnt, they are taken as not
+    learnt.
     Where the two know different labels, those that both know are compared.
     """
     try:
@@ -158,7 +172,8 @@ def assess_new(run: Run, path: Path) -> Judged:
         examples, answers = _folds(run.examples, record, new_record, tagger, run.schema)
         if examples:
             comparisons[FOLDS] = compare(shared.schema, examples, *answers, seed=run.seed)
-    frozen = [e for e in (*run.held_out, *run.test) if record is None or not record.saw(e)]
+    aside = {row_hash(e): e for e in (*run.held_out, *run.test)}.values()
+    frozen = [e for e in aside if record is None or not record.saw(e)]
     if frozen:
         found = [tag_examples("", model, frozen).labels for model in (tagger, Tagger.load(path))]
         comparisons[FROZEN] = compare(shared.schema, frozen, *found, seed=run.seed)
@@ -183,33 +198,24 @@ def _folds(
     return [e for e, *_ in rows], ([a for _, a, _ in rows], [new_record.labels(n, schema) for *_, n in rows])
 
 
-def _record(
-    run: Run,
-    order: Order,
-    path: Path,
-    previous: str | None,
-    comparisons: Mapping[str, Comparison],
-    verdict: Verdict,
-) -> None:
+def _record(run: Run, order: Order, path: Path, judged: Judged, decision: str) -> None:
     """Add the training to the history, unless a run that was killed has done so."""
+    previous, comparisons, verdict = judged
     entry = {
         "event": "training",
         "version": path.name,
         "previous": previous,
         "promote": order.promote,
-        "decision": "promote" if _allowed(order, verdict) and path.name != previous else "keep",
+        "decision": decision,
         "reason": verdict.reason,
         "start": run.start or "scratch",
         "only": order.only,
         "run": run.key,
-        "comparison": dict(comparisons),
+        "comparison": comparisons,
         "data": read_manifest(path).data,
         "options": dict(order.options),
     }
-    trainings = [e for e in read_history(run.models / HISTORY) if e.get("event") == "training"]
-    if not trainings or {**trainings[-1], "time": ""} != {**entry, "time": ""}:
+    # Since the last promotion: an update that was not kept stands before the training from scratch.
+    told = takewhile(lambda e: e.get("event") == "training", reversed(read_history(run.models / HISTORY)))
+    if all({**e, "time": ""} != {**entry, "time": ""} for e in told):
         append_history(run.models / HISTORY, {"time": now(), **entry})
-
-
-def _allowed(order: Order, verdict: Verdict) -> bool:
-    return order.promote == "force" or (order.promote == "auto" and verdict.promote)

@@ -134,6 +134,32 @@ def test_evaluate_finds_faults(cli, label_folder: Path, trained: SimpleNamespace
         assert expected in err
 
 
+def test_evaluate_tells_what_was_learnt(cli, labels, trained: SimpleNamespace, tmp_path: Path):
+    """One row is new, in an article that was learnt; six rows were set aside."""
+    on = labels(lambda rows: rows[5].update(text="Nickel rallied in Arlen after the storm.")) / "sentences" / "a.jsonl"
+    name = f"newslean {trained.path.name}"
+    code, _, err = cli("evaluate", "--on", on, "--model", trained.path)
+    assert code == 0
+    assert f"47 of 54 sentences were learnt by {name}, as were others of the articles of 1 more: their" in err
+    code, _, err = cli("evaluate", "--on", on, "--model", trained.path, "--unseen", "--out", tmp_path / "report")
+    assert code == 0
+    assert "their scores say nothing" not in err
+    assert json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))["sentences"] == 6
+    assert cli("evaluate", "--on", on, "--model", trained.path, "--split", "test")[2] == ""
+
+
+def test_evaluate_with_a_model_that_keeps_no_record(cli, labels, model_folder: Path, trained: SimpleNamespace):
+    on = labels(lambda rows: rows.__delitem__(slice(12, None))) / "sentences" / "a.jsonl"
+    (model_folder / "out_of_fold.npz").unlink()
+    code, _, err = cli("evaluate", "--on", on, "--model", model_folder, "--unseen")
+    assert code == 0
+    assert "which of these sentences it knows is unknown" in err
+    code, out, err = cli("evaluate", "--on", on, "--model", model_folder, "--model", trained.baseline, "--unseen")
+    assert (code, out) == (2, "")
+    assert f"12 of 12 sentences were learnt by newslean-baseline {trained.path.name}: left out." in err
+    assert "expected sentences that no model has learnt; found none" in err
+
+
 def test_options_before_a_command_are_refused(cli: Callable[..., tuple[int, str, str]]):
     code, _, err = cli("--seed", "9", "labels", "check")
     assert code == 2

@@ -19,6 +19,15 @@ print(flush=True)
 for n in range(int(sys.argv[2]), 10**9):
     append_history(Path(sys.argv[1]), {"event": "training", "n": n, "text": "é" * 500})
 """
+SHARE = """
+import sys
+from pathlib import Path
+from train.history import append_history
+print(flush=True)
+sys.stdin.readline()
+for n in range(10):
+    append_history(Path(sys.argv[1]), {"who": sys.argv[2], "n": n})
+"""
 FULL = """
 import resource, signal, sys
 from pathlib import Path
@@ -37,6 +46,29 @@ def test_entries_come_back_in_order(tmp_path: Path):
         append_history(path, entry)
     assert read_history(path) == entries
     assert path.read_bytes().count(b"\n") == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks")
+def test_entries_of_several_processes_all_stay(tmp_path: Path):
+    path, names = tmp_path / "history.jsonl", "abc"
+    append_history(path, {"who": "", "text": "x" * 8_000_000})  # to read it takes long enough for the others to write
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SHARE, str(path), name], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for name in names
+    ]
+    for writer in writers:
+        writer.stdout.readline()
+    for writer in writers:  # now that all are ready
+        writer.stdin.write(b"\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate()
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    entries = read_history(path)
+    for name in names:
+        assert [entry["n"] for entry in entries if entry["who"] == name] == [*range(10)]
 
 
 @pytest.mark.parametrize("torn", [b'{"n": 2, "te', b"\0\0\0", "é".encode()[:1], b'{"n": 2} {'])

@@ -238,6 +238,20 @@ def test_a_promotion_that_cannot_be(models: Path, two: list[Path]):
     assert len(read_history(models / "history.jsonl")) == 1
 
 
+def test_only_the_model_that_was_compared_is_replaced(models: Path, two: list[Path]):
+    first, second = versions(two)
+    promote(models, first, event="promotion", reason="the first", compared="")
+    for compared, shown in (("", "no model"), ("another", "another")):
+        with pytest.raises(DataError, match=rf"expected {shown}, .*found {first}\. .* promote {second} --reason"):
+            promote(models, second, event="promotion", reason="better", compared=compared)
+        assert current_name(models) == first
+        assert (models / second).is_dir()
+    promote(models, second, event="promotion", reason="better", compared=first)
+    promote(models, second, event="promotion", reason="the same training twice", compared=first)
+    assert [e["version"] for e in read_history(models / "history.jsonl")] == [first, second, second]
+    assert not (models / ".promotion.json").exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux swaps two folders in one step")
 def test_kills_leave_model_history_and_readme_of_one_state(models: Path, two: list[Path]):
     promote(models, versions(two)[0], event="promotion", reason="the first")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from newslean.errors import DataError
 from newslean.manifest import read_manifest
 from newslean.schema import Schema
 from newslean.tagger import Tagger
@@ -118,6 +119,27 @@ def test_a_worse_model_stays_out_unless_forced(run: Run):
     assert (run.models / before).is_dir()
 
 
+def test_a_model_that_was_not_compared_is_not_replaced(run: Run):
+    """While a baseline is compared with the one before, another model becomes current."""
+    first = current_name(run.models)
+    promote(run.models, f"{first}-baseline", event="promotion", reason="for the test")
+
+    def meddle(line: str) -> None:
+        if FROZEN in line and "|" in line and current_name(run.models) != first:
+            promote(run.models, first, event="rollback", reason="by hand")
+
+    again = replace(run, baseline=replace(run.baseline, C=5.0), say=meddle)
+    with pytest.raises(DataError, match=rf"expected {first}-baseline, with which .* compared; found {first}\. Nothing"):
+        retrain(again, Order(only="baseline"))
+    assert current_name(run.models) == first
+    entry = next(e for e in history(run) if e["event"] == "training")
+    assert (entry["previous"], entry["decision"]) == (f"{first}-baseline", "promote")
+    assert (run.models / entry["version"]).is_dir()
+    assert history(run)[-1]["event"] == "rollback"
+    retrain(again, Order(only="baseline", promote="force"))
+    assert current_name(run.models) == entry["version"]
+
+
 def test_never_is_never(make_run: Callable[..., Run], tmp_path: Path):
     run = make_run(tmp_path)
     retrain(run, Order(only="baseline", promote="never"))
@@ -170,9 +192,16 @@ def test_an_update_that_is_worse_gives_way_to_a_training_from_scratch(run: Run):
     assert not updated
     assert path.name not in (before, current_name(run.models))
     assert "updated_from" not in read_manifest(path).base
-    [entry] = [e for e in history(run) if e["event"] == "training"]
+    let_go, entry = [e for e in history(run) if e["event"] == "training"]
+    assert (let_go["start"], let_go["decision"], let_go["previous"]) == (before, "keep", before)
+    assert let_go["reason"].startswith("worse than")
+    assert FROZEN in let_go["comparison"]
+    assert read_manifest(run.models / let_go["version"]).base["updated_from"] == before
     assert (entry["version"], entry["start"], entry["decision"]) == (path.name, "scratch", "keep")
     assert current_name(run.models) == before  # for this one is worse, too
+    told = history(run)
+    assert retrain(turned, Order(only="baseline", start="auto")) == (path, False)
+    assert history(run) == told  # what happened before is not told again
     assert Tagger.load(path).tag_text("Zinc slumped in Holm.").sentences
 
 
@@ -203,6 +232,9 @@ def test_without_its_network_a_model_is_trained_from_scratch(run: Run, schema: S
     assert "is not under" in find_known(replace(run, work=run.models))
     assert "other labels" in find_known(replace(run, schema=Schema((schema["mood"],))))
     assert "other context" in find_known(replace(run, finetuned=replace(run.finetuned, context="before")))
+    other = replace(run, finetuned=replace(run.finetuned, base="package:other"))
+    assert find_known(other).endswith(f"was made from {run.finetuned.base}, and the parameters say package:other")
+    assert find_known(other, only="baseline").network is None  # a baseline has no encoder
     assert find_known(replace(run, work=run.models), only="baseline").network is None
     (run.models / "current" / "out_of_fold.npz").unlink()
     assert "no answers out of fold" in find_known(run)
@@ -216,6 +248,9 @@ def test_nothing_to_compare_and_other_labels(run: Run, trained: SimpleNamespace,
     aside, verdict = assess_new(run, trained.path)
     assert list(aside) == [FROZEN]
     assert verdict.promote
+    assert run.held_out
+    twice = replace(run, test=run.held_out)  # as with --test and a file that is read for its training rows too
+    assert assess_new(twice, trained.path)[0][FROZEN]["sentences"] == len(run.held_out)
     other = replace(run, schema=Schema((schema["mood"],)))
     aside, verdict = assess_new(other, trained.path)
     assert [*aside[FROZEN]["dimensions"]] == ["mood"]  # what both know is compared all the same
