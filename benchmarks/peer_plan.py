@@ -36,17 +36,25 @@ class Way:
     note: str
 
 
+ALIKE = "; reads the sentence alone, authored rows at full weight among the others"
+"""What is true of all ways that are not newslean's."""
+
 WAYS = {
     "newslean": Way(
         "newslean",
         "train.export, train.warm",
         ("torch", "transformers", "onnxruntime", "scikit-learn"),
-        "both models in equal shares, settings in train/params, authored rows and {warm_sentences:,} sentences "
+        "both models in equal shares, settings in train/params; the encoder reads each sentence with its context "
+        "({params[context]}; before: the sentence before it) and learns authored rows and {warm_sentences:,} sentences "
         "of the grammar first, by {warm_networks} networks, and {mixed_sentences:,} more among the others; answers by "
         "the int8 graph",
     ),
     "baseline": Way(
-        "newslean's TF-IDF baseline", "train.baseline", ("scikit-learn",), "train/params/baseline.toml, all cores"
+        "newslean's TF-IDF baseline",
+        "train.baseline",
+        ("scikit-learn",),
+        "train/params/baseline.toml, all cores; reads the sentence alone, authored rows at a weight of "
+        "{params[authored_weight]:g} among the others",
     ),
     "setfit": Way(
         "SetFit",
@@ -54,28 +62,28 @@ WAYS = {
         ("setfit", "sentence-transformers", "torch", "transformers"),
         "max_steps: {max_steps:,}, of {batch_size} pairs each, drawn from {pairs_from:,} of the sentences, else its "
         "defaults, its own logistic regression as head on all of them, "
-        "one-vs-rest where a sentence may have several labels",
+        f"one-vs-rest where a sentence may have several labels{ALIKE}",
     ),
     "transformers": Way(
         "transformers' Trainer",
         "transformers",
         ("torch", "transformers"),
         "AutoModelForSequenceClassification, epochs: {epochs}, batches of {batch_size}, "
-        "learning rate {learning_rate:g}, batches of like length, else its defaults",
+        "learning rate {learning_rate:g}, batches of like length, else its defaults" + ALIKE,
     ),
     "model2vec": Way(
         "model2vec",
         "model2vec.distill, model2vec.train",
         ("model2vec", "torch", "transformers"),
         "static vectors distilled from the base, StaticModelForClassification with its defaults; answers by its "
-        "pipeline",
+        f"pipeline{ALIKE}",
     ),
     "embeddings": Way(
         "frozen encoder, logistic regression",
         "train.network",
         ("scikit-learn", "torch", "transformers"),
         "mean of the token vectors, scikit-learn's defaults but balanced classes, one-vs-rest where a sentence may "
-        "have several labels",
+        f"have several labels{ALIKE}",
     ),
 }
 

@@ -75,7 +75,9 @@ def benchmark(names: Sequence[str], data: dict[str, Any], options: dict[str, Any
         "seeds": plan.seeds,
         "warm": options["warm"] is not None,
         "ways": [describe_way(plan, name, results) for name, results in found.items()],
-        "not_measured": {WAYS[name].title: reason for name, reason in reasons.items() if reason},
+        "not_measured": {
+            way.title: reason for name, way in WAYS.items() if (reason := reasons.get(name, "not asked for"))
+        },
     }
 
 
@@ -109,7 +111,7 @@ def describe_way(plan: Plan, name: str, results: list[list[dict[str, Any]]]) -> 
 
 
 def score(d: Dimension, examples: Sequence[Any], found: list[list[list[int]]]) -> dict[str, Any]:
-    """Give macro-F1 of every seed, their mean, and its interval over articles (None for fewer than two).
+    """Give macro-F1 of every seed, their mean, and its interval over articles and seeds (None for one article).
 
     Parameters
     ----------
@@ -119,15 +121,17 @@ def score(d: Dimension, examples: Sequence[Any], found: list[list[list[int]]]) -
     import numpy as np
 
     from train import metrics
-    from train.experiment import REPLICATES
+    from train.experiment import REPLICATES, mean_over_seeds
 
     rows = [n for n, e in enumerate(examples) if d.name in e.labels]
     gold, groups = metrics.indicator(d, [examples[n].labels[d.name] for n in rows]), [examples[n].group for n in rows]
     counts = [metrics.count(gold, np.array(seed, dtype=bool)[rows], groups) for seed in found]
     seeds = [float(c.weighted(np.ones(len(c.total))).macro_f1()) for c in counts]
     weights = metrics.resampling_weights(len({*groups}), seed=0, replicates=REPLICATES)
-    drawn = None if weights is None else np.mean([c.weighted(weights).macro_f1() for c in counts], axis=0)
-    bounds = None if drawn is None else [round(bound, 4) for bound in metrics.interval(drawn)]
+    bounds = None
+    if weights is not None:
+        drawn = mean_over_seeds([c.weighted(weights).macro_f1() for c in counts], seed=1)
+        bounds = [round(bound, 4) for bound in metrics.interval(drawn)]
     return {"mean": round(mean(seeds), 4), "interval": bounds, "seeds": [round(value, 4) for value in seeds]}
 
 
@@ -144,6 +148,7 @@ def render(report: dict[str, Any]) -> str:
     fewest, most = (f"{n:,}" for n in data["trained_on"])
     held_out = f"split {report['on_split']!r}" if report["on_split"] else f"{report['folds']} folds of whole articles"
     shares = ", ".join(f"{pattern}={share:g}" for pattern, share in report["shares"].items())
+    spread = " and seeds" if report["seeds"][1:] else "; with one seed, the spread of seeds is not in it"
     warm = "not the warm start, which a training had left" if report["warm"] else "the warm start"
     paragraphs = [
         "# Peers",
@@ -153,8 +158,8 @@ def render(report: dict[str, Any]) -> str:
         f"Fitted on {fewest if fewest == most else f'{fewest} to {most}'} sentences"
         f"{f' (share of articles: {shares})' if shares else ''}, measured on {data['measured_on']:,} sentences of "
         f"{data['articles']:,} articles ({held_out}). Seed articles are left out. Mean over seeds "
-        f"({len(report['seeds'])}), in brackets the 95 % interval of a bootstrap over articles. A label is given at a "
-        "probability of 0.5, or for the largest one where there is exactly one: nothing is calibrated.",
+        f"({len(report['seeds'])}), in brackets the 95 % interval of a bootstrap over articles{spread}. A label is "
+        "given at a probability of 0.5, or for the largest one where there is exactly one: nothing is calibrated.",
         "Training is the mean time of one fit from sentences to a model that can answer, without imports, on the "
         f"processor; of newslean it includes the export to int8 and {warm}. Speed is that of the sentences "
         "measured on, all dimensions, once, after a small batch that is not counted, tokenizing included.",

@@ -21,6 +21,7 @@ from train.folds import SEED_SOURCE
 from train.labels import Example
 from train.record import read_record
 from train.run import Run
+from train.words import unknown_share
 
 Report = dict[str, Any]
 
@@ -132,14 +133,15 @@ def evaluate_oof(run: Run, oof: dict[str, Logits]) -> tuple[Report, dict[str, Pr
     found = [cross_calibrated(name, logits, *rest) for name, logits in oof.items()]
     if "transformer" in oof:
         found.append(cross_calibrated("mixed", oof["transformer"], *rest, beside=oof["baseline"]))
-    report = {}
+    report, learnt = {}, [*run.examples, *run.first]
     for part, source in (("out_of_fold", None), ("seeds", SEED_SOURCE)):
         rows = [n for n, e in enumerate(run.examples) if source in (None, e.source)]
         if not rows:
             continue
         examples = [run.examples[n] for n in rows]
         chosen = [replace(p, labels=[p.labels[n] for n in rows], scores=[p.scores[n] for n in rows]) for p in found]
-        report[part] = evaluate(run.schema, examples, chosen, seed=run.seed)
+        words = unknown_share(examples, learnt, least=run.baseline.min_df)
+        report[part] = evaluate(run.schema, examples, chosen, seed=run.seed, unknown_words=words)
         write_report(report[part], examples, chosen, run.schema, run.place / part)
     return report, {p.name: p for p in found}
 
@@ -147,7 +149,8 @@ def evaluate_oof(run: Run, oof: dict[str, Logits]) -> tuple[Report, dict[str, Pr
 def evaluate_held_out(run: Run, taggers: dict[str, Tagger]) -> Report:
     """Measure stored models on the rows that a label file sets aside."""
     found = [tag_examples(name, tagger, run.held_out) for name, tagger in taggers.items()]
-    report = evaluate(run.schema, run.held_out, found, seed=run.seed)
+    words = unknown_share(run.held_out, [*run.examples, *run.first], least=run.baseline.min_df)
+    report = evaluate(run.schema, run.held_out, found, seed=run.seed, unknown_words=words)
     write_report(report, run.held_out, found, run.schema, run.place / "held_out")
     return report
 

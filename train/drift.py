@@ -39,7 +39,8 @@ def measure_drift(
     new : Path
         As for `train.scored.read_scored`.
     model : Path
-        Folder of the tagger: how it errs is read there, unless the reference holds labels that it never saw.
+        Folder of the tagger: what it has learnt is read there, and how it errs, unless the reference holds labels that
+        it never saw.
     on_note : callable, optional
         As for `train.scored.read_scored`.
 
@@ -54,11 +55,12 @@ def measure_drift(
     DataError, ModelError
         If something cannot be read, or the new text holds no sentence.
     """
-    recent = read_scored(new, tagger, seed=seed, texts=texts, on_note=on_note)
+    reading: dict[str, Any] = {"seed": seed, "model": model, "texts": texts, "on_note": on_note}
+    recent = read_scored(new, tagger, **reading)
     if is_model(reference):
         old, witness = None, read_errors(reference, tagger)
     else:
-        old = read_scored(reference, tagger, seed=seed, texts=texts, on_note=on_note)
+        old = read_scored(reference, tagger, **reading)
         witness = _witness(old, tagger, model)
     about = {"name": str(reference), "errors": witness.name, "errors_articles": witness.articles}
     rest = {"seed": seed, "replicates": replicates}
@@ -66,7 +68,7 @@ def measure_drift(
         "model": f"{tagger.manifest.name} {tagger.manifest.version}",
         "reference": about | (_size(old) if old else {}),
         "new": {"name": recent.name, **_size(recent)},
-        **_compare_words(old, recent, tagger, **rest),
+        **_compare_words(old, witness.unknown_words, recent, tagger, **rest),
         "length": _compare_lengths(old, recent, **rest) if old else None,
         "dimensions": {
             d.name: _compare_dimension(old, witness.errors.get(d.name), recent, d, **rest)
@@ -100,21 +102,30 @@ def _articles(scored: Scored) -> int:
     return len({*scored.groups.tolist()})
 
 
-def _compare_words(old: Scored | None, new: Scored, tagger: Tagger, *, seed: int, replicates: int) -> Report:
-    """Compare the shares of words and tokens that the model does not know."""
+def _compare_words(
+    old: Scored | None, known: float | None, new: Scored, tagger: Tagger, *, seed: int, replicates: int
+) -> Report:
+    """Compare the shares of a sentence's words and tokens that the model does not know.
+
+    Parameters
+    ----------
+    known : float, optional
+        Share of words in the model's own report, for a reference without sentences.
+    """
     parts = [old, new] if old else [new]
     found = [strangeness(s.texts, s.groups.tolist(), tagger, seen=s.seen) for s in parts]
     result: Report = {}
-    for key, total, unknown in (("words", "words", "unknown_words"), ("tokens", "tokens", "unknown_tokens")):
+    columns = (("words", "words", "unknown_words", known), ("tokens", "tokens", "unknown_tokens", None))
+    for key, total, unknown, stored in columns:
         if not len(getattr(found[-1], total)):
             result[key] = None
             continue
-        shares = [getattr(f, unknown).sum() / max(getattr(f, total).sum(), 1) for f in found]
-        row: Report = {"reference": float(shares[0]) if old else None, "new": float(shares[-1])}
-        if old:
-            each = [getattr(f, unknown) / np.maximum(getattr(f, total), 1) for f in found]
+        shares = [getattr(f, unknown) / np.maximum(getattr(f, total), 1) for f in found]
+        row: Report = {"reference": float(shares[0].mean()) if old else stored, "new": float(shares[-1].mean())}
+        before: Sample | float | None = (shares[0], old.groups) if old else stored
+        if before is not None:
             row["difference"], row["interval"] = mean_difference(
-                (each[0], old.groups), (each[1], new.groups), seed=seed, replicates=replicates
+                before, (shares[-1], new.groups), seed=seed, replicates=replicates
             )
         result[key] = row
     if result["words"]:

@@ -60,11 +60,14 @@ class Witness:
         How many were counted.
     errors : dict
         By dimension.
+    unknown_words : float, optional
+        Mean share of a sentence's words that the model did not know there; None where the report does not tell.
     """
 
     name: str
     articles: int
     errors: dict[str, Errors]
+    unknown_words: float | None = None
 
 
 def read_errors(folder: Path, tagger: Tagger) -> Witness:
@@ -89,7 +92,9 @@ def read_errors(folder: Path, tagger: Tagger) -> Witness:
         found = {
             d.name: _from_report(d, report["dimensions"][d.name]["models"][kind]) for d in tagger.schema.dimensions
         }
-        return Witness(f"{part} of {folder}", int(report["articles"]), found)
+        words = report.get("unknown_words")
+        known = None if words is None else float(words)
+        return Witness(f"{part} of {folder}", int(report["articles"]), found, known)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: expected the report of this model; {error!r}. Restore the model folder.") from None
 
@@ -105,10 +110,15 @@ def _from_report(d: Dimension, found: dict[str, Any]) -> Errors:
         name: np.array(tables[name], dtype=float).reshape(size, size) for name in (d.labels if d.multi else ("",))
     }
     right = sum(np.trace(table) for table in confusions.values()) / sum(table.sum() for table in confusions.values())
-    total = sum(row["n"] for row in bins)
+    surest = found["calibration"].get("confidence")
+    return Errors(confusions, confidence, float(_from_bins(d, bins) if surest is None else surest), float(right))
+
+
+def _from_bins(d: Dimension, bins: list[dict[str, Any]]) -> float:
+    """Give `Errors.surest` where an older report does not: a hair too low for ``multi``, by the bin around 0.5."""
     sure = [max(row["confidence"], 1 - row["confidence"]) if d.multi else row["confidence"] for row in bins]
-    surest = sum(row["n"] * value for row, value in zip(bins, sure, strict=True)) / max(total, 1)
-    return Errors(confusions, confidence, float(surest), float(right))
+    total = sum(row["n"] for row in bins)
+    return float(sum(row["n"] * value for row, value in zip(bins, sure, strict=True)) / max(total, 1))
 
 
 def errors_of(scored: Scored, d: Dimension) -> Errors | None:

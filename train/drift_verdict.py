@@ -164,6 +164,8 @@ def _text_lines(report: Report) -> list[str]:
             before = "" if row["reference"] is None else f", was {row['reference']:.2%}"
             change = f"; difference {_signed(row['difference'], row['interval'])}" if "difference" in row else ""
             lines.append(f"{what}: {row['new']:.2%}{before}{change}")
+    if report["words"] and report["words"]["reference"] is None:
+        lines.append("  (the model's report gives no share to compare with: train again, or name labels or results)")
     if report["words"] and report["words"]["top"]:
         lines.append("  most frequent: " + ", ".join(f"{word} {count}" for word, count in report["words"]["top"]))
     if report["length"]:

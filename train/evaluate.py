@@ -28,6 +28,7 @@ def evaluate(
     *,
     seed: int,
     replicates: int = 2000,
+    unknown_words: float | None = None,
 ) -> Report:
     """Measure models dimension by dimension.
 
@@ -39,6 +40,8 @@ def evaluate(
     ----------
     predictions : sequence of Predictions
         The first is what the others are compared with.
+    unknown_words : float, optional
+        Of `train.words.unknown_share`, kept for `train.drift`.
 
     Returns
     -------
@@ -62,6 +65,7 @@ def evaluate(
         "sentences": len(examples),
         "articles": len({example.group for example in examples}),
         "models": [p.name for p in predictions],
+        "unknown_words": unknown_words,
         "dimensions": dimensions,
     }
     plain: Report = _plain(report)

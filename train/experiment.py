@@ -79,8 +79,8 @@ def run_experiment(
     Returns
     -------
     str
-        A Markdown table: per dimension each seed's macro-F1, their mean with its interval over articles, and
-        the difference from the experiment ``against``.
+        A Markdown table: per dimension each seed's macro-F1, their mean with its interval over articles and seeds,
+        and the difference from the experiment ``against``.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def run_experiment(
     training, held_out = _rows(setting, files)
     place, described = work / name, _described(setting, training, held_out, grammar)
     _claim(place / "setting.json", described)
-    found = []
+    found = {}
     for seed in range(setting.seed, setting.seed + setting.seeds):
         path = place / f"seed-{seed}.npz"
         if not path.exists():
@@ -101,11 +101,33 @@ def run_experiment(
             warm = partial(warm_up, grammar=grammar, schema=schema, seed=setting.seed, place=work, say=say)
             folder = place / f"checkpoints-{seed}"
             write_arrays(path, _fit(setting.params, chosen, held_out, schema, warm, seed=seed, folder=folder))
-        found.append(read_arrays(path))
-    other = _others(work / against, described["measured_on"]) if against else []
-    lines = [f"| {name} | seeds | mean (95 % interval) | {f'minus {against} |' if against else ''}".rstrip()]
-    lines.append("| --- |" + " --- |" * (3 if against else 2))
+        found[seed] = read_arrays(path)
+    other = _others(work / against, described["measured_on"]) if against else {}
+    head = [name, "seeds", f"mean ({_drawn_over(found)})"]
+    head += [f"minus {against} ({_drawn_over(found, other)})"] if against else []
+    lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
     return "\n".join([*lines, *(_line(d, found, other, held_out, setting.seed) for d in schema.dimensions)])
+
+
+def mean_over_seeds(scores: Sequence[metrics.Floats], *, seed: int) -> metrics.Floats:
+    """Give the mean over seeds in each replicate, several seeds drawn anew too; of few this still makes too little.
+
+    Parameters
+    ----------
+    scores : sequence of array, shape (replicates,)
+        What each seed scores in each replicate.
+    seed : int
+        Of the draw; another than that of the articles. Two means drawn alike are paired, seed by seed.
+    """
+    table = np.array(scores)
+    drawn = metrics.resampling_weights(len(table), seed=seed, replicates=table.shape[1])
+    return np.asarray(table.mean(axis=0) if drawn is None else (drawn.T * table).sum(axis=0) / len(table))
+
+
+def _drawn_over(*fits: Mapping[int, Logits]) -> str:
+    """Say what the intervals of these experiments hold."""
+    alone = any(len(seeds) < 2 for seeds in fits)
+    return f"95 % interval over articles{'; one seed, so the spread of seeds is not in it' if alone else ' and seeds'}"
 
 
 def _described(
@@ -183,34 +205,37 @@ def _setting(path: Path) -> dict[str, Any]:
     return found
 
 
-def _others(place: Path, rows: str) -> list[Logits]:
+def _others(place: Path, rows: str) -> dict[int, Logits]:
     path = place / "setting.json"
     if not path.exists():
         raise DataError(f"--against {place.name}: expected an experiment of that name in {place.parent}; found none.")
     if _setting(path).get("measured_on") != rows:
         raise DataError(f"--against {place.name}: expected the same rows measured on; found others. Run it again.")
-    fits = [read_arrays(path) for path in sorted(place.glob("seed-*.npz"))]
+    fits = {int(path.stem.removeprefix("seed-")): read_arrays(path) for path in place.glob("seed-*.npz")}
     if not fits:
         raise DataError(f"--against {place.name}: expected at least one finished seed; found none. Run it first.")
     return fits
 
 
-def _line(d: Dimension, found: list[Logits], other: list[Logits], held_out: list[Example], seed: int) -> str:
+def _line(d: Dimension, found: dict[int, Logits], other: dict[int, Logits], held_out: list[Example], seed: int) -> str:
     rows = [n for n, e in enumerate(held_out) if d.name in e.labels]
     groups = [held_out[n].group for n in rows]
     gold = metrics.indicator(d, [held_out[n].labels[d.name] for n in rows])
     weights = metrics.resampling_weights(len({*groups}), seed=seed, replicates=REPLICATES)
 
-    def scores(logits: list[Logits]) -> tuple[list[float], Any]:
+    def scores(logits: dict[int, Logits], draw: int) -> tuple[list[float], Any]:
         """Macro-F1 of each seed, and of the mean seed in each replicate."""
-        counts = [metrics.count(gold, hard_labels(d, one[d.name][rows]), groups) for one in logits]
+        counts = [metrics.count(gold, hard_labels(d, one[d.name][rows]), groups) for _, one in sorted(logits.items())]
         whole = [float(c.weighted(np.ones(len(c.total))).macro_f1()) for c in counts]
-        return whole, None if weights is None else np.mean([c.weighted(weights).macro_f1() for c in counts], axis=0)
+        if weights is None:
+            return whole, None
+        return whole, mean_over_seeds([c.weighted(weights).macro_f1() for c in counts], seed=draw)
 
-    values, drawn = scores(found)
+    values, drawn = scores(found, seed + 1)
     cells = [", ".join(f"{value:.3f}" for value in values), _cell(float(np.mean(values)), drawn)]
     if other:
-        reference, resampled = scores(other)
+        # Fits of one seed are alike in what chance did: with the same seeds, both means draw the same.
+        reference, resampled = scores(other, seed + 1 if {*found} == {*other} else seed + 2)
         difference = None if drawn is None else drawn - resampled
         cells.append(_cell(float(np.mean(values) - np.mean(reference)), difference))
     return f"| {d.name} | {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""One dimension of a report: F1 values, confusion, calibration, agreement.
+"""One dimension of a report: F1 values, confusion, agreement; probabilities are left to `train.measure_scores`.
 
 Knows the examples and answers of one dimension at a time. Writes nothing.
 """
@@ -16,6 +16,7 @@ from newslean.results import Scores
 from newslean.schema import Dimension, Labels
 from train import metrics
 from train.labels import Example
+from train.measure_scores import measure_scores
 
 ADJUDICATED = "adjudicated"
 """The coder that settles what others disputed: no independent witness, so left out of agreement."""
@@ -80,7 +81,7 @@ def measure_dimension(
             **_measure_answers(dimension, counts, weights),
             "sources": _measure_sources(gold, predicted, [example.source for example in kept]),
             "confusion": _confusion(dimension, gold, predicted),
-            **_measure_scores(dimension, gold, predicted, probabilities[name]),
+            **measure_scores(dimension, gold, predicted, probabilities[name], groups, weights),
         }
         macros[name] = None if weights is None else counts.weighted(weights).macro_f1()
     result["differences"] = [_difference(result["models"], macros, next(iter(macros)), name) for name in [*macros][1:]]
@@ -169,33 +170,6 @@ def _confusion(dimension: Dimension, gold: metrics.Flags, predicted: metrics.Fla
         return confusion_matrix(gold.argmax(axis=1), predicted.argmax(axis=1), labels=range(len(dimension.labels)))
     columns = zip(dimension.labels, gold.T, predicted.T, strict=True)
     return {label: confusion_matrix(g, p, labels=[False, True]) for label, g, p in columns}
-
-
-def _measure_scores(
-    dimension: Dimension, gold: metrics.Flags, predicted: metrics.Flags, scores: metrics.Floats
-) -> Report:
-    """Judge probabilities: of the answers given (``single``), or of each label by itself (``multi``)."""
-    if dimension.multi:
-        labels = {}
-        for n, label in enumerate(dimension.labels):
-            truth, score = gold[:, n], scores[:, n]
-            brier = metrics.brier_score(truth[:, None], score[:, None])
-            loss = metrics.log_loss(np.where(truth, score, 1 - score))
-            labels[label] = {**metrics.reliability(score, truth), "brier": brier, "log_loss": loss}
-        means = {
-            key: np.mean([row[key] for row in labels.values()]) for key in ("ece", "adaptive_ece", "brier", "log_loss")
-        }
-        pooled = metrics.reliability(scores.ravel(), gold.ravel())["bins"]
-        return {"calibration": {**means, "bins": pooled, "labels": labels}, "selective": []}
-    correct: metrics.Flags = np.asarray((gold & predicted).any(axis=1))
-    confidence = scores[predicted]
-    speaks = np.array([label != dimension.neutral for label in dimension.labels])
-    claim, gold_claims = (predicted & speaks).any(axis=1), int((gold & speaks).sum())
-    brier, loss = metrics.brier_score(gold, scores), metrics.log_loss(scores[gold])
-    return {
-        "calibration": {**metrics.reliability(confidence, correct), "brier": brier, "log_loss": loss},
-        "selective": metrics.selective(confidence=confidence, correct=correct, claim=claim, gold_claims=gold_claims),
-    }
 
 
 def _difference(models: Report, macros: dict[str, metrics.Floats | None], first: str, second: str) -> Report:

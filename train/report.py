@@ -23,7 +23,8 @@ def render_report(report: Mapping[str, Any]) -> str:
         "# Evaluation",
         f"{report['sentences']:,} sentences of {report['articles']:,} articles. In brackets: percentile bootstrap "
         f"intervals of 95 % over articles ({report['replicates']:,} replicates, seed {report['seed']}). Macro-F1 is "
-        "the mean over all labels; a label that neither gold nor model has counts as 0.",
+        "the mean over all labels; a label that neither gold nor model has counts as 0. Chance alone adds to ECE, so "
+        "an interval of it lies rather too high.",
         readme_table(report),
     ]
     for name, dimension in report["dimensions"].items():
@@ -40,7 +41,11 @@ def _dimension_parts(dimension: Mapping[str, Any]) -> list[str]:
     exact = "accuracy" if dimension["kind"] == "single" else "exact_match"
     metrics, scores = ["macro_f1", "micro_f1", exact], ["ece", "adaptive_ece", "brier", "log_loss"]
     rows = [
-        [name, *(_with_interval(m, key) for key in metrics), *(_number(m["calibration"][key], 3) for key in scores)]
+        [
+            name,
+            *(_with_interval(m, key) for key in metrics),
+            *(_with_interval(m["calibration"], key, places=3) for key in scores),
+        ]
         for name, m in models.items()
     ]
     parts = [_table(["model", *(_name(key) for key in metrics + scores)], rows)]
@@ -56,12 +61,15 @@ def _dimension_parts(dimension: Mapping[str, Any]) -> list[str]:
                 [name, label, _number(row["precision"]), _number(row["recall"]), _with_interval(row, "f1"), *numbers]
             )
     parts.append(_table(["model", "label", "precision", "recall", "F1", "gold", "predicted", "articles with it"], rows))
-    rows = [[name, *(_number(value) for value in row.values())] for name, m in models.items() for row in m["selective"]]
-    if rows:
-        header = [_name(key) for key in next(iter(models.values()))["selective"][0]]
+    kept = next(iter(models.values()))["selective"]
+    if kept:
+        keys = [key for key in kept[0] if not key.endswith("_interval")]
+        rows = [
+            [name, *(_with_interval(row, key) for key in keys)] for name, m in models.items() for row in m["selective"]
+        ]
         parts += [
             "Keeping only confident answers; a claim is any label but the neutral one:",
-            _table(["model", *header], rows),
+            _table(["model", *map(_name, keys)], rows),
         ]
     rows = [
         [name, source, *(_number(v) for v in row.values())]
@@ -98,9 +106,11 @@ def _macro(dimension: Mapping[str, Any], model: str) -> str:
     return _with_interval(dimension["models"][model], "macro_f1") if dimension["models"] else "no data"
 
 
-def _with_interval(row: Mapping[str, Any], key: str, bounds: str = "") -> str:
-    between = row[bounds or f"{key}_interval"]
-    return _number(row[key]) + (f" ({_number(between[0])} to {_number(between[1])})" if between else "")
+def _with_interval(row: Mapping[str, Any], key: str, bounds: str = "", *, places: int = 2) -> str:
+    """Give a number with its interval, if it has one: not all have, and in older reports fewer."""
+    between = row.get(bounds or f"{key}_interval")
+    low, high = (_number(bound, places) for bound in between or (None, None))
+    return _number(row[key], places) + (f" ({low} to {high})" if between else "")
 
 
 def _number(value: float | None, places: int = 2) -> str:

@@ -18,6 +18,7 @@ from newslean.schema import Dimension, Labels, Schema
 from newslean.tagger import Logits, Tagger
 from train.candidates import read_candidates
 from train.common import read_labelled
+from train.record import read_record
 from train.rows import Faults, read_objects, shown
 from train.scored_rows import Row, has_scores, json_rows, parquet_rows
 
@@ -56,7 +57,13 @@ class Scored:
 
 
 def read_scored(
-    path: Path, tagger: Tagger, *, seed: int, texts: Sequence[Path] = (), on_note: Callable[[str], None] | None = None
+    path: Path,
+    tagger: Tagger,
+    *,
+    seed: int,
+    model: Path | None = None,
+    texts: Sequence[Path] = (),
+    on_note: Callable[[str], None] | None = None,
 ) -> Scored:
     """Read sentences with scores, or score what has none.
 
@@ -69,6 +76,8 @@ def read_scored(
         itself; or any dump of articles, scored with the model too.
     seed : int
         For the articles that are kept where there are more than `MOST_ARTICLES`.
+    model : Path, optional
+        Folder of the tagger, whose record tells the labelled rows that it has learnt.
     on_note : callable, optional
         Called with a line for what was guessed or left out.
 
@@ -76,10 +85,12 @@ def read_scored(
     ------
     DataError
         If it holds no sentence, or scores of other labels than the model's.
+    ModelError
+        If the model's record is damaged.
     """
     note = on_note or (lambda _: None)
     if _is_labels(path):
-        return _from_labels(path, tagger, texts, note)
+        return _from_labels(path, tagger, model, texts, note)
     suffix = path.suffix.lower()
     rows: Iterator[Row] | None = None
     if suffix == ".parquet" and not path.is_dir():
@@ -108,22 +119,29 @@ def _is_labels(path: Path) -> bool:
     return isinstance(first.get("labels"), dict) and "scores" not in first
 
 
-def _from_labels(path: Path, tagger: Tagger, texts: Sequence[Path], note: Callable[[str], None]) -> Scored:
-    """Score labelled rows: those that were set aside, if there are any, since the model has not learnt them."""
+def _from_labels(
+    path: Path, tagger: Tagger, model: Path | None, texts: Sequence[Path], note: Callable[[str], None]
+) -> Scored:
+    """Score labelled rows: those that the model has not learnt, if there are any."""
     from train.assess import tag_examples
 
     files, label_set = read_labelled([path], tagger.schema, texts=texts)
     asked = _asked_alike(path, label_set, tagger.schema, note)
     examples = [e for e in files.examples if not e.furniture]
-    aside = [e for e in examples if e.aside]
-    chosen = aside or examples
+    record = read_record(model, tagger.schema) if model else None
+    # Without a record all is taken for learnt that its file does not set aside.
+    fresh = [e for e in examples if not record.saw(e)] if record else [e for e in examples if e.aside]
+    chosen = fresh or examples
     if not chosen:
         raise DataError(f"{path}: expected labelled sentences whose text is at hand; found none. Give --texts.")
+    if record and len(chosen) < len(examples):
+        left = len(examples) - len(chosen)
+        note(f"{path}: {left:,} of {len(examples):,} sentences left out; the model has learnt them or their articles.")
     found = tag_examples("", tagger, chosen)
     scores = {d.name: _table([s[d.name] for s in found.scores], d.labels) for d in tagger.schema.dimensions}
     groups = np.array([e.group for e in chosen])
     gold = [{d.name: _known(d, e.labels[d.name]) for d in asked if d.name in e.labels} for e in chosen]
-    return Scored(str(path), groups, [e.text for e in chosen], scores, found.labels, gold, seen=not aside)
+    return Scored(str(path), groups, [e.text for e in chosen], scores, found.labels, gold, seen=not fresh)
 
 
 def _asked_alike(path: Path, label_set: Schema, schema: Schema, note: Callable[[str], None]) -> list[Dimension]:

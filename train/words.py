@@ -1,10 +1,10 @@
 """Words and tokens that a model does not know.
 
-Knows a tagger's vocabulary and tokenizer; knows no label.
+Knows a tagger's vocabulary and tokenizer, and the words of examples; knows no label.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,12 @@ from newslean.encoding import encode
 from newslean.finetuned import Finetuned
 from newslean.mixed import Mixed
 from newslean.tagger import Tagger
+from train.labels import Example
 
 UNKNOWN_TOKENS = ("[UNK]", "<unk>")
+
+OwnRows = Counter[tuple[str, str]]
+"""How many rows of an article hold a word."""
 
 
 @dataclass(frozen=True)
@@ -46,36 +50,84 @@ def strangeness(texts: Sequence[str], groups: Sequence[str], tagger: Tagger, *, 
     Parameters
     ----------
     seen : bool
-        Whether the vocabulary was made from these very sentences: a word that stands in no other article then counts
-        as unknown, as it would be if its article were new.
+        Whether the vocabulary was made from these very sentences, among others: a word then counts as unknown where it
+        would not be in the vocabulary without the rows of its article, as if the article were new.
     """
     model = tagger.model
     baseline = model.baseline if isinstance(model, Mixed) else model if isinstance(model, Baseline) else None
     encoder = model.finetuned if isinstance(model, Mixed) else model if isinstance(model, Finetuned) else None
-    words, unknown, strange = _words(texts, groups, baseline, seen=seen) if baseline else ([], [], Counter[str]())
+    least = int(tagger.manifest.params.get("baseline", {}).get("min_df", 1))
+    words, unknown, strange = (
+        ([], [], Counter[str]()) if baseline is None else _words(texts, groups, baseline, least=least, seen=seen)
+    )
     tokens, without = _tokens(texts, encoder, tagger.manifest.max_length) if encoder else ([], [])
     arrays = [np.array(part, dtype=np.float64) for part in (words, unknown, tokens, without)]
     return Strangeness(arrays[0], arrays[1], arrays[2], arrays[3], strange.most_common(10))
 
 
+def unknown_share(rows: Sequence[Example], learnt: Sequence[Example], *, least: int) -> float:
+    """Give the mean share of a sentence's words that a vocabulary made without the rows of its article would lack.
+
+    Parameters
+    ----------
+    learnt : sequence of Example
+        All rows that the vocabulary is made from; the rows asked for may stand among them.
+    least : int
+        Rows that must hold a word of the vocabulary.
+    """
+    cuts = [_cut(e.text) for e in learnt]
+    total = Counter(word for words in cuts for word in {*words})
+    asked = [_cut(e.text) for e in rows]
+    own = _own_rows(cuts, [e.group for e in learnt])
+    unknown = _unknown(asked, [e.group for e in rows], total.__getitem__, own, least)
+    shares = [len(strange) / max(len(words), 1) for strange, words in zip(unknown, asked, strict=True)]
+    return float(np.mean(shares)) if shares else 0.0
+
+
 def _words(
-    texts: Sequence[str], groups: Sequence[str], baseline: Baseline, *, seen: bool
+    texts: Sequence[str], groups: Sequence[str], baseline: Baseline, *, least: int, seen: bool
 ) -> tuple[list[int], list[int], Counter[str]]:
+    cuts = [_cut(text) for text in texts]
+    own = _own_rows(cuts, groups) if seen else OwnRows()
+    found = _unknown(cuts, groups, _rows_with(baseline, least), own, least)
+    return (
+        [len(words) for words in cuts],
+        [len(part) for part in found],
+        Counter(word for part in found for word in part),
+    )
+
+
+def _cut(text: str) -> list[str]:
+    return [*cut("word", text, (1, 1))]
+
+
+def _own_rows(cuts: Sequence[list[str]], groups: Sequence[str]) -> OwnRows:
+    return OwnRows((group, word) for group, words in zip(groups, cuts, strict=True) for word in {*words})
+
+
+def _unknown(
+    cuts: Sequence[list[str]], groups: Sequence[str], rows: Callable[[str], int], own: OwnRows, least: int
+) -> list[list[str]]:
+    """Give the words of each sentence that too few rows hold beside those of its own article."""
+    return [
+        [word for word in words if rows(word) - own[group, word] < least]
+        for group, words in zip(groups, cuts, strict=True)
+    ]
+
+
+def _rows_with(baseline: Baseline, least: int) -> Callable[[str], int]:
+    """Say how many of all training rows hold a word, 0 for one outside the vocabulary.
+
+    The weights tell: a term in ``df`` of ``n`` rows weighs ``log((1 + n) / (1 + df)) + 1``, and of a hundred thousand
+    terms the heaviest stand in no more rows than they must.
+    """
     view = next((view for view in baseline.views if view.name == "word"), None)
-    known = view.columns if view else {}
-    cuts = [[*cut("word", text, (1, 1))] for text in texts]
-    articles: dict[str, set[str]] = defaultdict(set)
-    for group, words in zip(groups, cuts, strict=True) if seen else ():
-        for word in words:
-            if len(articles[word]) < 2:
-                articles[word].add(group)
-    strange: Counter[str] = Counter()
-    counts = []
-    for words in cuts:
-        unknown = [word for word in words if key_of(word) not in known or (seen and len(articles[word]) < 2)]
-        strange.update(unknown)
-        counts.append(len(unknown))
-    return [len(words) for words in cuts], counts, strange
+    if view is None:
+        return lambda _: 0
+    heaviest = max(float(view.idf.max(initial=0)) for view in baseline.views)
+    counts = np.rint((1 + least) * np.exp(heaviest - view.idf.astype(np.float64)) - 1).astype(int).tolist()
+    columns = view.columns
+    return lambda word: counts[column] if (column := columns.get(key_of(word))) is not None else 0
 
 
 def _tokens(texts: Sequence[str], encoder: Finetuned, max_length: int) -> tuple[list[int], list[int]]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,15 +17,21 @@ import pytest
 from newslean.articles import Article
 from newslean.errors import DataError, ModelError
 from newslean.output import article_to_dict
+from newslean.schema import Schema
 from newslean.scoring.job import Job
 from newslean.scoring.run import score_dump
 from newslean.scoring.scorer import ScorerSettings
 from newslean.tagger import Tagger
 from tests.conftest import SCHEMA_TOML
+from train.assess import tag_examples
+from train.baseline import fit_baseline
 from train.drift import measure_drift
+from train.drift_reference import read_errors
 from train.drift_verdict import judge, render_drift
+from train.labels import Example
+from train.record import RECORD
 from train.scored import read_scored
-from train.words import strangeness
+from train.words import strangeness, unknown_share
 
 TOWNS = ("Arlen", "Borva", "Cimbel", "Dorsk", "Elmira", "Fennick", "Garth", "Holm", "Istra", "Jorvik")
 USUAL = ("Copper and zinc climbed in {} as buyers paid more.", "Rain fell on the {} harbour for most of the week.")
@@ -96,17 +103,45 @@ def test_few_articles_give_no_verdict_whatever_the_signs(results: Any, tagger: T
     assert "Signs, which chance may have brought:" in render_drift(measure(few, strange, tagger, trained.path))
 
 
-def test_the_own_report_of_a_model_may_be_of_few_articles(results: Any, tagger: Tagger, trained: SimpleNamespace):
+def test_the_own_report_of_a_model_may_be_of_few_articles(
+    results: Any, tagger: Tagger, trained: SimpleNamespace, label_rows: list[dict[str, Any]]
+):
     """One article was set aside, whatever else the labels hold."""
     strange, own = results("strange", STRANGE), f"1 in held_out of {trained.path}"
     assert own in measure(trained.path, strange, tagger, trained.path)["reason"]
     path = strange.with_name("learnt.jsonl")
-    rows = [{"doc": f"d{n}", "n": 0, "text": USUAL[0].format(n), "labels": {"mood": "rise"}} for n in range(20)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    write_rows(path, [{**row, "doc": f"d{n}", "n": 0} for n, row in enumerate(label_rows[:20])])
     assert measure(path, strange, tagger, trained.path)["reason"].endswith(f"found {own}.")
     # Scored before, they are compared with themselves.
     old = results("old", USUAL)
     assert measure(old, strange, tagger, trained.path)["verdict"] == "label again"
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def test_labels_that_the_model_never_saw_speak_for_themselves(
+    results: Any, trained: SimpleNamespace, model_folder: Path, label_rows: list[dict[str, Any]]
+):
+    """Whether their file sets them aside or not: the model's record knows which rows are fresh."""
+    tagger, new = Tagger.load(model_folder), results("new", USUAL)
+    labels = {"topic": ["metals"], "mood": "rise"}
+    fresh = [{"doc": f"fresh-{n}", "n": 0, "text": f"Tin {n} climbed in Kessel.", "labels": labels} for n in range(20)]
+    path = new.with_name("fresh.jsonl")
+    write_rows(path, [*fresh, *label_rows[:12], {**fresh[0], "doc": "paper-2", "text": "Of an article learnt."}])
+    report = measure(path, new, tagger, model_folder)
+    assert not report["reference"]["seen"]
+    assert report["reference"]["sentences"] == report["reference"]["errors_articles"] == 20
+    assert report["reference"]["errors"] == str(path)
+    assert report["dimensions"]["mood"]["labels"]["rise"]["reference"] == 1
+    notes: list[str] = []
+    assert len(read_scored(path, tagger, seed=0, model=model_folder, on_note=notes.append).texts) == 20
+    assert notes == [f"{path}: 13 of 33 sentences left out; the model has learnt them or their articles."]
+    (model_folder / RECORD).unlink()
+    report = measure(path, new, tagger, model_folder)
+    assert report["reference"]["seen"]
+    assert report["reference"]["errors"].startswith("held_out of ")
 
 
 def test_labels_without_text_are_joined_on_either_side(tagger: Tagger, trained: SimpleNamespace, tmp_path: Path):
@@ -202,11 +237,32 @@ def test_the_model_itself_is_a_reference(results: Any, tagger: Tagger, trained: 
     report = measure(trained.path, results("new", USUAL), tagger, trained.path)
     assert report["reference"]["errors"].startswith("held_out of ")
     assert report["length"] is None
-    assert report["words"]["reference"] is None
+    assert report["words"]["reference"] == pytest.approx(
+        unknown_share(trained.run.held_out, trained.run.examples, least=trained.run.baseline.min_df), abs=1e-6
+    )
+    assert report["words"]["interval"] is not None
     gold = [e.labels["mood"] for e in trained.run.held_out if "mood" in e.labels]
     assert report["dimensions"]["mood"]["labels"]["flat"]["reference"] == pytest.approx(gold.count("flat") / len(gold))
     with pytest.raises(ModelError, match="evaluation"):
         measure_drift(trained.baseline, results("new", USUAL), Tagger.load(trained.baseline), model=trained.baseline)
+
+
+def test_unknown_words_count_where_the_models_report_knows_their_share(
+    results: Any, trained: SimpleNamespace, model_folder: Path, label_rows: list[dict[str, Any]]
+):
+    tagger, strange = Tagger.load(model_folder), results("strange", STRANGE)
+    path = model_folder / "evaluation" / "held_out" / "report.json"
+    report = json.loads(path.read_bytes())
+    words = {}
+    for share in (None, 0.1, 0.99):
+        path.write_text(json.dumps({**report, "unknown_words": share, "articles": 20}), encoding="utf-8")
+        found = measure(model_folder, strange, tagger, model_folder)
+        words[share] = [sign["what"] for sign in found["signs"] if "more words" in sign["what"]]
+        assert found["words"]["reference"] == share
+        assert ("gives no share to compare with" in render_drift(found)) == (share is None)
+        assert share is None or found["words"]["difference"] == pytest.approx(found["words"]["new"] - share)
+    assert [len(found) for found in words.values()] == [0, 1, 0]
+    assert "was 10.0%" in words[0.1][0]
 
 
 def test_labels_are_a_reference(results: Any, tagger: Tagger, trained: SimpleNamespace, label_folder: Path):
@@ -308,11 +364,65 @@ def test_a_score_that_is_no_probability(results: Any, tagger: Tagger, tmp_path: 
     assert str(error.value).startswith(f"{place}: mood: flat: expected a score from 0 to 1; found {found}. Score it")
 
 
-def test_words_that_only_one_article_of_the_training_set_holds_are_no_common_knowledge(tagger: Tagger):
-    texts, groups = ["Copper climbed.", "Copper slumped."], ["a", "b"]
+def test_words_that_only_one_article_of_the_training_set_holds_are_no_common_knowledge(
+    tagger: Tagger, trained: SimpleNamespace
+):
+    """Whatever part of the training set is looked at: here one article, of which only the town is not in others."""
+    learnt = trained.run.examples
+    rows = [e for e in learnt if e.doc == "paper-3"]
+    texts, groups = [e.text for e in rows], [e.group for e in rows]
     seen = strangeness(texts, groups, tagger, seen=True)
-    assert seen.unknown_words.tolist() == [1, 1]
-    assert strangeness(texts, groups, tagger).unknown_words.tolist() == [0, 0]
+    assert seen.unknown_words.tolist() == [1] * 6
+    assert [word for word, _ in seen.top] == ["dorsk"]
+    assert strangeness(texts, groups, tagger).unknown_words.tolist() == [0] * 6
+    expected = np.mean(seen.unknown_words / seen.words)
+    assert unknown_share(rows, learnt, least=trained.run.baseline.min_df) == pytest.approx(expected)
+
+
+def test_a_word_needs_as_many_rows_of_other_articles_as_the_vocabulary_asks_for(examples: list[Example]):
+    pattern = examples[0]
+    texts = [("a", "Tin rose."), ("a", "Tin fell."), ("b", "Tin rose, slowly."), ("c", "Zinc fell.")]
+    learnt = [replace(pattern, doc=doc, group=doc, text=text) for doc, text in texts]
+    assert unknown_share(learnt[2:3], learnt, least=1) == pytest.approx(1 / 3)  # "slowly"
+    assert unknown_share(learnt[2:3], learnt, least=2) == pytest.approx(
+        2 / 3
+    )  # "rose" stands in one row beside its own
+    assert unknown_share(learnt[:2], learnt, least=1) == 0
+    assert unknown_share(learnt[:2], learnt, least=2) == 1
+    new = replace(pattern, group="new", text="Tin boiled.")
+    assert unknown_share([new], learnt, least=1) == unknown_share([new], learnt, least=2) == 0.5
+    assert unknown_share([], learnt, least=1) == 0
+
+
+def test_the_vocabulary_tells_in_how_many_rows_a_word_stands(trained: SimpleNamespace, schema: Schema):
+    learnt = trained.run.examples
+    for least in (1, 2, 3):
+        params = replace(trained.run.baseline, min_df=least)
+        manifest = replace(Tagger.load(trained.baseline).manifest, params={"baseline": asdict(params)})
+        tagger = Tagger(fit_baseline(learnt, schema, params, seed=0), manifest)
+        found = strangeness([e.text for e in learnt], [e.group for e in learnt], tagger, seen=True)
+        assert np.mean(found.unknown_words / found.words) == pytest.approx(unknown_share(learnt, learnt, least=least))
+
+
+def test_how_sure_a_model_is_of_several_labels_is_taken_from_its_report_exactly(
+    trained: SimpleNamespace, model_folder: Path
+):
+    tagger = Tagger.load(model_folder)
+    scores = tag_examples("", tagger, trained.run.held_out).scores
+    values = np.array([[*row["topic"].values()] for row in scores])
+    expected = np.maximum(values, 1 - values).mean()
+    assert read_errors(model_folder, tagger).errors["topic"].surest == pytest.approx(expected, abs=2e-6)
+    path = model_folder / "evaluation" / "held_out" / "report.json"
+    report = json.loads(path.read_bytes())
+    report["dimensions"]["topic"]["models"]["mixed"]["calibration"]["confidence"] = 0.75
+    path.write_text(json.dumps(report), encoding="utf-8")
+    assert read_errors(model_folder, tagger).errors["topic"].surest == 0.75
+    del report["dimensions"]["topic"]["models"]["mixed"]["calibration"]["confidence"]  # an older report
+    path.write_text(json.dumps(report), encoding="utf-8")
+    assert expected - 0.02 < read_errors(model_folder, tagger).errors["topic"].surest <= expected + 1e-6
+
+
+def test_tokens_without_a_piece_are_counted(tagger: Tagger):
     tokens = strangeness(["Copper ☃ 🜚"], ["a"], tagger)
     assert tokens.unknown_tokens.tolist() == [2]
     assert tokens.words.tolist() == [1]

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 from newslean.schema import Dimension, Schema
+from train import metrics
 from train.evaluate import Predictions, evaluate, readme_table, render_report, write_report
 from train.labels import Example
 from train.plots import draw_all
@@ -227,6 +228,59 @@ def test_sources_are_broken_down_where_there_are_several(examples, predictions):
         ("seed", 60, 3),
         ("user", 30, 3),
     ]
+
+
+def test_calibration_and_confident_answers_have_intervals_over_articles(examples, predictions):
+    """Replicate by replicate those of the articles written out."""
+    report = evaluate(SCHEMA, examples, predictions[1:], seed=1, replicates=60)
+    found = {d.name: report["dimensions"][d.name]["models"]["transformer"] for d in SCHEMA.dimensions}
+    index = np.array([sorted({e.group for e in examples}).index(e.group) for e in examples])
+    weights = metrics.resampling_weights(12, seed=1, replicates=60).astype(int)
+    eces, shares = {d.name: [] for d in SCHEMA.dimensions}, []
+    for weight in weights:
+        rows = np.repeat(np.arange(len(examples)), weight[index])
+        model = predictions[1]
+        drawn = Predictions("m", [model.labels[n] for n in rows], [model.scores[n] for n in rows])
+        one = evaluate(SCHEMA, [examples[n] for n in rows], [drawn], seed=1, replicates=2)["dimensions"]
+        for name, values in eces.items():
+            values.append(one[name]["models"]["m"]["calibration"]["ece"])
+        shares.append([(row["precision"], row["claim_precision"]) for row in one["tone"]["models"]["m"]["selective"]])
+    for name, values in eces.items():
+        assert found[name]["calibration"]["ece_interval"] == pytest.approx(metrics.interval(np.array(values)), abs=2e-6)
+    for n, row in enumerate(found["tone"]["selective"]):
+        for place, key in enumerate(("precision", "claim_precision")):
+            values = np.array([share[n][place] for share in shares if share[n][place] is not None])
+            expected = metrics.interval(values) if len(values) else None
+            assert row[f"{key}_interval"] == (expected and pytest.approx(expected, abs=2e-6))
+    low, high = found["tone"]["selective"][3]["claim_precision_interval"]
+    share = found["tone"]["selective"][3]["claim_precision"]
+    assert f" {share:.2f} ({low:.2f} to {high:.2f}) |" in render_report(report)
+    alone = evaluate(SCHEMA, [replace(e, group="only") for e in examples], predictions, seed=1)["dimensions"]["tone"]
+    assert alone["models"]["baseline"]["calibration"]["ece_interval"] is None
+    assert alone["models"]["baseline"]["selective"][0]["precision_interval"] is None
+
+
+def test_a_report_of_an_older_version_is_shown(examples, predictions):
+    report = evaluate(SCHEMA, examples, predictions, seed=1, replicates=50)
+    del report["unknown_words"]
+    for dimension in report["dimensions"].values():
+        for model in dimension["models"].values():
+            del model["calibration"]["ece_interval"], model["calibration"]["confidence"]
+            for row in model["selective"]:
+                del row["precision_interval"], row["claim_precision_interval"]
+    assert f"{report['dimensions']['tone']['models']['baseline']['calibration']['ece']:.3f} |" in render_report(report)
+
+
+def test_how_sure_a_model_is_of_several_labels_is_counted_label_by_label():
+    """Not bin by bin: one bin holds probabilities on both sides of 0.5."""
+    examples = make_examples(n=4, articles=4)
+    scores = [
+        {"tone": dict.fromkeys(TONE.labels, 1 / 3), "theme": dict.fromkeys(THEME.labels, p)} for p in (0.48, 0.52)
+    ]
+    model = Predictions("m", [{"tone": "flat", "theme": []}] * 4, scores * 2)
+    found = evaluate(SCHEMA, examples, [model], seed=1, replicates=10)["dimensions"]
+    assert found["theme"]["models"]["m"]["calibration"]["confidence"] == pytest.approx(0.52)
+    assert found["tone"]["models"]["m"]["calibration"]["confidence"] == pytest.approx(1 / 3, abs=1e-6)
 
 
 def test_written_report_is_whole(examples, predictions, tmp_path):

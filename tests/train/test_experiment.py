@@ -1,4 +1,5 @@
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,8 +10,10 @@ from sklearn.metrics import f1_score
 
 from newslean.errors import DataError
 from newslean.schema import Schema
+from train import metrics
+from train.arrays import write_arrays
 from train.baseline import fit_baseline
-from train.experiment import Setting, run_experiment
+from train.experiment import Setting, mean_over_seeds, run_experiment
 from train.options import read_shares
 from train.params import BaselineParams, FinetuneParams, change_params
 
@@ -75,6 +78,47 @@ def test_the_difference_from_itself_is_zero(run):
     assert len(re.findall(r"\| 0\.000( \(0\.000 to 0\.000\))? \|", table)) == 2
     with pytest.raises(DataError, match="experiment of that name"):
         run("again", Setting(BASELINE, "test", seeds=1), against="nothing")
+
+
+def test_the_spread_of_seeds_widens_the_interval():
+    articles = np.random.default_rng(0).normal(scale=0.01, size=1000)
+    scores = [0.2 + articles, 0.8 + articles]
+    low, high = metrics.interval(mean_over_seeds(scores, seed=1))
+    assert (low, high) == pytest.approx((0.2, 0.8), abs=0.05)
+    assert metrics.interval(mean_over_seeds(scores[:1], seed=1)) == metrics.interval(scores[0])
+    # The same seeds on either side, drawn alike: what all fits of a seed share drops out of the difference.
+    better = [score + 0.1 for score in scores]
+    paired = mean_over_seeds(better, seed=1) - mean_over_seeds(scores, seed=1)
+    assert metrics.interval(paired) == pytest.approx([0.1, 0.1])
+    assert metrics.interval(mean_over_seeds(better, seed=2) - mean_over_seeds(scores, seed=1))[0] < 0
+
+
+def test_the_table_holds_the_spread_of_seeds(trained: SimpleNamespace, schema: Schema, tmp_path: Path):
+    """Two articles are set aside here: of one there is no interval at all."""
+    files = trained.run.files
+    parted = [replace(e, group=f"{e.group}-{e.n % 2}") if e.split == "test" else e for e in files.examples]
+
+    def table(name: str, seeds: int, *, against: str = "") -> list[str]:
+        setting, rows = Setting(BASELINE, "test", seeds=seeds), replace(files, examples=parted)
+        return run_experiment(
+            setting, rows, schema, name=name, against=against, work=tmp_path, say=lambda line: None
+        ).splitlines()
+
+    without = "95 % interval over articles; one seed, so the spread of seeds is not in it"
+    for name, seeds, head in (("one", 1, without), ("two", 2, "95 % interval over articles and seeds")):
+        assert table(name, seeds)[0] == f"| {name} | seeds | mean ({head}) |"
+    held_out = [e for e in parted if e.split == "test"]
+    gold = {d.name: metrics.indicator(d, [e.labels[d.name] for e in held_out]) for d in schema.dimensions}
+    for seed, sign in ((0, 1.0), (1, -1.0)):  # one seed knows all, the other nothing
+        logits = {name: np.where(flags, sign, -sign).astype(np.float32) for name, flags in gold.items()}
+        write_arrays(tmp_path / "two" / f"seed-{seed}.npz", logits)
+    assert table("two", 2)[2] == "| topic | 1.000, 0.000 | 0.500 (0.000 to 1.000) |"
+    shutil.copytree(tmp_path / "two", tmp_path / "same")
+    same = table("same", 2, against="two")
+    assert [line.endswith("| 0.000 (0.000 to 0.000) |") for line in same[2:]] == [True, True]  # seed by seed
+    assert table("two", 2, against="one")[0].endswith(
+        f"(95 % interval over articles and seeds) | minus one ({without}) |"
+    )
 
 
 def test_a_network_too(run, trained: SimpleNamespace):
