@@ -25,7 +25,6 @@ TEXT_SUFFIXES = frozenset({".txt", ".md", ".html", ".htm"})
 HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 """Endings of web pages."""
 
-_DECLARED = re.compile(rb"""(?:charset|<\?xml[^>]*encoding)\s*=\s*["']?\s*([\w:.-]+)""", re.IGNORECASE)
 _MARKUP = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
@@ -109,11 +108,10 @@ def make_article(data: bytes, *, where: str, suffix: str = "", declared: str | N
         If the bytes are no text, or the page holds no article.
     """
     if suffix in HTML_SUFFIXES or (suffix not in TEXT_SUFFIXES and _MARKUP.match(data)):
-        from newslean.html import extract_text  # the libraries behind it are an extra
+        from newslean.html import read_page  # the libraries behind it are an extra
 
-        found = _DECLARED.search(data[:4096])
-        named = found[1].decode("ascii", "replace") if found else None
-        return Article(where, *extract_text(decode(data, where=where, declared=declared or named), where=where))
+        page = read_page(data, where=where, declared=declared)
+        return Article(where, page.text, page.title)
     text = decode(data, where=where)
     return Article(where, text, front_matter(text)[1])
 

@@ -57,7 +57,7 @@ def open_replacement(path: str | Path) -> Iterator[BinaryIO]:
         sync_folder(real.parent)
     except OSError as error:
         raise DataError(
-            f"{path}: expected to write there; {error.strerror}. Free space or name another place."
+            f"{path}: expected to write there; {error.strerror or error}. Free space or name another place."
         ) from None
     finally:
         if temporary and os.path.exists(temporary):

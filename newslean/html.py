@@ -1,12 +1,53 @@
 """Web pages to text.
 
-Knows trafilatura, an extra, and nothing else: no file, no sentence.
+Knows trafilatura, an extra; knows no file and no sentence.
 """
 
+import re
+from typing import NamedTuple
+
+from newslean.decoding import decode
 from newslean.errors import DataError
 
+_DECLARED = re.compile(rb"""(?:charset|<\?xml[^>]*encoding)\s*=\s*["']?\s*([\w:.-]+)""", re.IGNORECASE)
 
-def extract_text(page: str, *, where: str) -> tuple[str, str | None]:
+
+class Page(NamedTuple):
+    """The article of a web page.
+
+    Attributes
+    ----------
+    text : str
+        Paragraphs, headings and list items in the page's order, a blank line
+        between them, without comments, menus and footers.
+    title : str or None
+        From the page's metadata, or its ``<title>``.
+    date : str or None
+        Day on which it was published, ``2024-05-31``; where the metadata has none, what the page looks like.
+    outlet : str or None
+        Name of the site from the page's metadata, or the host of the address that the page gives for itself.
+    """
+
+    text: str
+    title: str | None
+    date: str | None
+    outlet: str | None
+
+
+def read_page(data: bytes, *, where: str, declared: str | None = None) -> Page:
+    """Read a web page as `extract_page` does, from its bytes.
+
+    Parameters
+    ----------
+    declared : str, optional
+        Its encoding, if that is known from elsewhere; otherwise the one that the page names.
+    """
+    found = _DECLARED.search(data[:4096])
+    named = found[1].decode("ascii", "replace") if found else None
+    return extract_page(decode(data, where=where, declared=declared or named), where=where)
+
+
+def extract_page(page: str, *, where: str) -> Page:
     """Extract the article of a web page with trafilatura.
 
     Parameters
@@ -15,14 +56,6 @@ def extract_text(page: str, *, where: str) -> tuple[str, str | None]:
         The HTML, decoded.
     where : str
         Name of the page, for messages.
-
-    Returns
-    -------
-    text : str
-        Paragraphs, headings and list items in the page's order, a blank line
-        between them, without comments, menus and footers.
-    title : str or None
-        From the page's metadata, or its ``<title>``.
 
     Raises
     ------
@@ -46,4 +79,9 @@ def extract_text(page: str, *, where: str) -> tuple[str, str | None]:
     if not isinstance(document, Document) or not document.text or not document.text.strip():
         raise DataError(f"{where}: expected an article in the page; found no running text. Pass its text.")
     # Blank lines tell the splitter that each line is a paragraph of its own, not hard-wrapped text.
-    return "\n\n".join(document.text.splitlines()), (document.title or "").strip() or None
+    text = "\n\n".join(document.text.splitlines())
+    site = document.sitename if "://" not in (document.sitename or "") else None  # pages name their Facebook page so
+    title, date, outlet = (
+        (value or "").strip() or None for value in (document.title, document.date, site or document.hostname)
+    )
+    return Page(text, title, date, outlet)

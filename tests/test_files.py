@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newslean.errors import DataError
-from newslean.files import lock, sha256, write_file
+from newslean.files import lock, open_replacement, sha256, write_file
 
 
 def test_text_and_bytes(tmp_path: Path):
@@ -40,6 +40,11 @@ def test_nothing_is_left_behind_where_it_fails(tmp_path: Path):
     with pytest.raises(DataError, match="folder"):
         write_file(tmp_path / "folder", "abc")  # a folder cannot be replaced by a file
     assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_fault_without_a_number_is_told_in_its_own_words(tmp_path: Path):
+    with pytest.raises(DataError, match=r"write there; the disk is wet\."), open_replacement(tmp_path / "a"):
+        raise OSError("the disk is wet")
 
 
 def test_the_old_file_stands_where_the_content_cannot_be_written(tmp_path: Path):

@@ -11,7 +11,10 @@ from typing import Any
 from newslean.dump.inputs import Found, expand
 from newslean.dump.remote import RemoteFile
 
-_REMOTE = ("ETag", "etag", "checksum", "md5Hash", "LastModified", "last_modified", "mtime", "updated")
+_REMOTE = (
+    *("ETag", "etag", "checksum", "md5Hash"),
+    *("LastModified", "Last-Modified", "last_modified", "mtime", "updated"),
+)
 """Keys under which file systems elsewhere tell a file's state."""
 
 

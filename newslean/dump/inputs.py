@@ -38,6 +38,11 @@ class Found:
     error: DataError | None = None
     alone: bool = True
 
+    @property
+    def is_stdin(self) -> bool:
+        """Whether it is standard input."""
+        return self.file is None and self.error is None
+
 
 def expand(given: str | Path) -> Iterator[Found]:
     """Yield the files that an input stands for, each when it is asked for."""

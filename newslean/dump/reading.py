@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from newslean.dump.parquet import read_parquet
 from newslean.dump.place import Place, guarded
 from newslean.dump.records import Outcome
 from newslean.dump.remote import RemoteFile
-from newslean.dump.steps import ChangedError, Start, Step, numbered, pass_over
+from newslean.dump.steps import Start, Step, behind_failure, numbered, read_past
 from newslean.dump.streams import COMPRESSIONS, to_stream
 from newslean.dump.texts import read_text
 from newslean.dump.warc import read_warc
@@ -90,7 +91,7 @@ def open_dump(
     if not given:
         raise DataError("inputs: expected files, folders or addresses; found none. Name one.")
     settings = Place("", columns, max_bytes, on_note)
-    return (step.outcome for step in _read_all(given, input_format, settings, Start()))
+    return (step.outcome for step in _read_all(given, input_format, settings, Start(), lambda: False))
 
 
 def read_steps(
@@ -100,16 +101,25 @@ def read_steps(
     input_format: str | None = None,
     columns: Columns = _ALL_GUESSED,
     on_note: Callable[[str], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step]:
-    """Read as `open_dump` does, from a place on; files before it are not opened.
+    """Read as `open_dump` does, from a place on.
+
+    The file in which that place is, and standard input if it comes before, are read from their beginnings and
+    compared; other files before it are not opened.
+
+    Parameters
+    ----------
+    stop : callable
+        Asked after each outcome that comes before the place; once it says so, there are no steps.
 
     Raises
     ------
     DataError
-        As by `open_dump`; and if what comes before that place is not what it was, or cannot be told to be.
+        As by `open_dump`; and if what is compared is not what it was, or cannot be read now.
     """
     _check_format(input_format)
-    return _read_all([*inputs], input_format, Place("", columns, MAX_BYTES, on_note), start)
+    return _read_all([*inputs], input_format, Place("", columns, MAX_BYTES, on_note), start, stop)
 
 
 def _check_format(name: str | None) -> None:
@@ -117,39 +127,41 @@ def _check_format(name: str | None) -> None:
         raise DataError(f"input_format: expected {', '.join(FORMATS)}; found {name!r}. Name one of them.")
 
 
-def _read_all(given: list[str | Path], input_format: str | None, settings: Place, start: Start) -> Iterator[Step]:
-    number, stdin = -1, ""
-    for name in given:
-        for found in expand(name):
-            number += 1
-            is_stdin = found.file is None and found.error is None
-            if number < start.file and not is_stdin:
-                continue
-            steps = _steps(found, input_format, place := replace(settings, source=found.source), number, stdin)
-            digest, failed = start.digest if number == start.file else "", None
-            try:
-                for step in pass_over(steps, start, source=found.source) if number == start.file else steps:
-                    digest = step.after.digest
-                    if number >= start.file:  # of standard input nothing can be told but by reading it once more
-                        yield step
-            except ChangedError:
-                raise
-            except DataError as error:
-                if found.alone and len(given) == 1:
-                    raise
-                failed = error
-            if is_stdin:
-                stdin += digest
-            if number < start.file and not start.stdin.startswith(stdin):
-                raise ChangedError(found.source)
-            if number >= start.file and failed is not None:
-                yield Step(place.reject("", failed), Start(number + 1, stdin=stdin), 0)
+def _read_all(
+    given: list[str | Path], input_format: str | None, settings: Place, start: Start, stop: Callable[[], bool]
+) -> Iterator[Step]:
+    stdin = ""
+    for number, found in enumerate(chain.from_iterable(map(expand, given))):
+        whole = number < start.file
+        if whole and not found.is_stdin:
+            continue
+        place = replace(settings, source=found.source)
+        steps, after = _steps(found, input_format, place, number, stdin), Start(number, stdin=stdin)
+        if whole or (number == start.file and start.outcomes):
+            known = "what is known of it" if whole else f"{start.outcomes:,} articles and rejects that are known"
+            place.note(f"reading past {known}")
+            past = read_past(steps, start, whole=whole, is_stdin=found.is_stdin, source=found.source, stop=stop)
+            if past is None:
+                return
+            after = past
+        for step in steps:
+            if step.failed is not None and found.alone and len(given) == 1:
+                raise step.failed
+            yield step
+            after = step.after
+        if found.is_stdin:
+            stdin = after.stdin + after.digest
 
 
 def _steps(found: Found, input_format: str | None, place: Place, number: int, stdin: str) -> Iterator[Step]:
     opened: list[BinaryIO] = []
-    for outcome, after in numbered(_read_found(found, input_format, place, opened), number, stdin):
-        yield Step(outcome, after, _offset(opened))
+    after = Start(number, stdin=stdin)
+    try:
+        for outcome, after in numbered(_read_found(found, input_format, place, opened), number, stdin):
+            yield Step(outcome, after, _offset(opened))
+    except DataError as error:
+        reject = place.reject("", error)
+        yield Step(reject, behind_failure(after, reject, is_stdin=found.is_stdin), 0, error)
 
 
 def _offset(opened: list[BinaryIO]) -> int:

@@ -24,9 +24,10 @@ class Record:
     id : str or None
         Identifier that the dump gives it.
     date : str or None
-        Date as the dump writes it; times of a Parquet table as ISO 8601.
+        Date as the dump writes it; times of a Parquet table as ISO 8601. Of a web page its own, otherwise that of
+        the WARC record.
     outlet : str or None
-        Who published it: a name, or the host of an address.
+        Who published it: a name, or the host of an address. Of a web page what it names itself, otherwise the host.
     position : str
         Place in the input: ``line 12``, ``row 3``, ``entry a/b.txt``, ``record 7, offset 1234``.
     """

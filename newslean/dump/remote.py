@@ -3,6 +3,7 @@
 Knows fsspec, an extra; knows no format.
 """
 
+import io
 import re
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -12,6 +13,9 @@ from newslean.dump.formats import ENDINGS, form_of
 from newslean.errors import DataError
 
 _ADDRESS = re.compile(r"([A-Za-z][\w+.-]+)(?:://|::)")
+
+_EXTRAS = {"http": "remote", "https": "remote", "s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "hf": "hf"}
+"""Extras that hold the package for an address's first word."""
 
 _MAGIC = re.compile(r"[*?[]")
 _HIDDEN = re.compile(r"(?:^|/)\.")
@@ -34,7 +38,11 @@ class RemoteFile:
             If it is not there, or may not be read.
         """
         try:
-            return cast("BinaryIO", self.system.open(self.path, "rb"))
+            file = self.system.open(self.path, "rb")
+            if _is_web(self.name) and not _serves_parts(file):
+                file.close()
+                file = self.system.open(self.path, "rb", block_size=0)  # from the beginning to the end
+            return cast("BinaryIO", file)
         except Exception as error:  # noqa: BLE001 - each file system raises its own
             raise _unreachable(self.name, error) from None
 
@@ -62,12 +70,11 @@ def expand_remote(address: str) -> list[RemoteFile]:
         ) from None
     try:
         system, path = url_to_fs(address)
-        paths = _paths(system, path, web=address.lower().startswith("http"))
+        paths = _paths(system, path, web=_is_web(address))
     except ImportError as error:
-        raise DataError(
-            f"{address}: expected the package for such addresses; found: {error}. "
-            "Run pip install 'newslean[remote]' for https, otherwise install the package named here."
-        ) from None
+        extra = _EXTRAS.get(address.rpartition("::")[2].partition("://")[0].lower())
+        what = f"Run pip install 'newslean[{extra}]'" if extra else "Install the package that is named here"
+        raise DataError(f"{address}: expected the package for such addresses; found: {error}. {what}.") from None
     except Exception as error:  # noqa: BLE001 - each file system raises its own
         raise _unreachable(address, error) from None
     if paths is None:
@@ -75,6 +82,21 @@ def expand_remote(address: str) -> list[RemoteFile]:
     if not paths:
         raise DataError(f"{address}: expected files that end in {ENDINGS}; found none. Check the address.")
     return [RemoteFile(str(system.unstrip_protocol(found)), system, found) for found in paths]
+
+
+def _is_web(address: str) -> bool:
+    return address.lower().startswith("http")
+
+
+def _serves_parts(file: Any) -> bool:
+    """Say whether a server gives parts of a file: many do not tell, and fail where the second is asked for."""
+    try:
+        file.seek(-1, io.SEEK_END)
+        file.read(1)
+        file.seek(0)
+    except Exception:  # noqa: BLE001 - each in its way
+        return False
+    return True
 
 
 def _paths(system: Any, path: str, *, web: bool) -> list[str] | None:

@@ -3,7 +3,7 @@
 Knows outcomes and their number; knows no format and no file.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
@@ -25,7 +25,7 @@ class Start:
     digest : str
         Hash of those; empty where nothing is to be compared.
     stdin : str
-        Hash of what standard input gave, where it is among the files that were read to their end.
+        Hash of what standard input gave, an error too, where it is among the files that were read to their end.
     """
 
     file: int = 0
@@ -44,11 +44,14 @@ class Step:
         Where reading goes on behind it.
     offset : int
         Byte of its file that the reader has come to, 0 where there is no such place.
+    failed : DataError or None
+        Why its file gives nothing more; the outcome says it too.
     """
 
     outcome: Outcome
     after: Start
     offset: int
+    failed: DataError | None = None
 
 
 class ChangedError(DataError):
@@ -69,19 +72,50 @@ def numbered(outcomes: Iterable[Outcome], file: int, stdin: str) -> Iterator[tup
         yield outcome, Start(file, count, digest.hexdigest(), stdin)
 
 
-def pass_over(steps: Iterator[Step], start: Start, *, source: str) -> Iterator[Step]:
-    """Leave out what is known of a file already.
+def behind_failure(last: Start, reject: Reject, *, is_stdin: bool) -> Start:
+    """Give the place behind a file that cannot be read on from its last place; standard input's keeps its words."""
+    digest = blake2b(last.digest.encode() + _content(reject), digest_size=16).hexdigest() if is_stdin else ""
+    return Start(last.file + 1, stdin=last.stdin + digest)
+
+
+def read_past(
+    steps: Iterator[Step], start: Start, *, whole: bool, is_stdin: bool, source: str, stop: Callable[[], bool]
+) -> Start | None:
+    """Read once more what is known of a file, and compare.
+
+    Parameters
+    ----------
+    whole : bool
+        All of the file is known, which can be told of standard input alone; otherwise ``start.outcomes`` of it.
+    stop : callable
+        Asked after each outcome.
+
+    Returns
+    -------
+    Start or None
+        The place behind what is known; None if it was told to stop before.
 
     Raises
     ------
     ChangedError
-        If that is not what it was.
+        If it is not what it was.
+    DataError
+        If the file cannot be read now.
     """
-    if start.outcomes:
-        last = next(islice(steps, start.outcomes - 1, None), None)
-        if last is None or start.digest not in ("", last.after.digest):
-            raise ChangedError(source)
-    yield from steps
+    after = Start()
+    for step in islice(steps, None if whole else start.outcomes):
+        if step.failed is not None and not is_stdin:
+            raise DataError(f"{step.failed} Once it can be read, the run goes on behind what is known of it.")
+        if stop():
+            return None
+        after = step.after
+    if whole:
+        same = start.stdin.startswith(after.stdin + after.digest)
+    else:
+        same = after.outcomes == start.outcomes and start.digest in ("", after.digest)
+    if not same:
+        raise ChangedError(source)
+    return after
 
 
 def _content(outcome: Outcome) -> bytes:

@@ -1,15 +1,17 @@
 """Files that are one article each.
 
-Knows the limit of their size; `newslean.articles` knows their content.
+Knows the limit of their size; `newslean.articles` and `newslean.html` know
+their content.
 """
 
 import io
 from collections.abc import Iterator
 
-from newslean.articles import make_article
+from newslean.articles import HTML_SUFFIXES, Article, make_article
 from newslean.dump.place import Place
 from newslean.dump.records import Outcome, Record
 from newslean.errors import DataError
+from newslean.html import read_page
 
 
 def read_text(stream: io.BufferedReader, place: Place, *, suffix: str = "") -> Iterator[Outcome]:
@@ -18,9 +20,14 @@ def read_text(stream: io.BufferedReader, place: Place, *, suffix: str = "") -> I
     if len(data) > place.max_bytes:
         yield place.too_large("", "an article")
         return
+    date = outlet = None
     try:
-        article = make_article(data, where=place.source, suffix=suffix)
+        if suffix in HTML_SUFFIXES:
+            text, title, date, outlet = read_page(data, where=place.source)
+            article = Article(place.source, text, title)
+        else:
+            article = make_article(data, where=place.source, suffix=suffix)
     except DataError as error:
         yield place.reject("", error)
     else:
-        yield Record(article, None, None, None, place.position())
+        yield Record(article, None, date, outlet, place.position())

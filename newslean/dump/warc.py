@@ -10,12 +10,13 @@ import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from newslean.articles import make_article
+from newslean.articles import Article
 from newslean.dump.place import Place
 from newslean.dump.records import Outcome, Record, Reject
 from newslean.dump.rows import host_of
 from newslean.dump.warc_records import CUT_OFF, Tape, read_records
 from newslean.errors import DataError
+from newslean.html import read_page
 
 if TYPE_CHECKING:
     from fastwarc.warc import WarcRecord
@@ -87,10 +88,12 @@ def _read_page(record: "WarcRecord", position: str, place: Place) -> Outcome:
             return place.too_large(position, "a page")
         if not may_hold_article(body):
             raise DataError("expected an article in the page; found hardly any text. Leave it out.")
-        article = make_article(body, where=url, suffix=".html", declared=charset[1] if charset else None)
+        page = read_page(body, where=url, declared=charset[1] if charset else None)
     except DataError as error:
         return place.reject(position, str(error).removeprefix(f"{url}: "))
-    return Record(article, url, record.headers.get("WARC-Date"), host_of(url), place.position(position))
+    date = page.date or record.headers.get("WARC-Date")  # of the article, or that of the visit
+    article = Article(url, page.text, page.title)
+    return Record(article, url, date, page.outlet or host_of(url), place.position(position))
 
 
 def _body(record: "WarcRecord", *, limit: int) -> bytes:

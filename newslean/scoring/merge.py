@@ -18,6 +18,7 @@ from newslean.files import open_replacement
 from newslean.output import to_json
 from newslean.schema import Dimension, Schema
 from newslean.scoring.tables import DIGITS, article_rows, sentence_rows
+from newslean.scoring.work import damaged
 
 ROWS = 20_000
 """Rows that are written at once, and rows of a row group."""
@@ -70,10 +71,13 @@ def write_rows(
 
 def _batches(shards: Iterable[Path]) -> Iterator[pa.RecordBatch]:
     for path in shards:
-        # Opened here: pyarrow takes no path that is not UTF-8.
-        with open(path, "rb") as opened, pq.ParquetFile(opened) as file:
-            if file.schema_arrow.names:  # a shard of rejects alone has no columns
-                yield from file.iter_batches(batch_size=ARTICLES)
+        try:
+            # Opened here: pyarrow takes no path that is not UTF-8.
+            with open(path, "rb") as opened, pq.ParquetFile(opened) as file:
+                if file.schema_arrow.names:  # a shard of rejects alone has no columns
+                    yield from file.iter_batches(batch_size=ARTICLES)
+        except (OSError, pa.ArrowException) as error:  # of its content, which nothing has looked at before
+            raise damaged(path, error) from None
 
 
 def _even(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

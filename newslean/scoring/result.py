@@ -6,6 +6,7 @@ Knows a job and its work folder; scores nothing.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 from newslean.errors import DataError
 from newslean.files import open_replacement, write_file
 from newslean.manifest import Manifest
-from newslean.scoring.claim import INPUTS, hash_lines
+from newslean.scoring.claim import INPUTS, SHOWN, hash_lines
 from newslean.scoring.job import Job
 from newslean.scoring.merge import articles_in, sentences_in, write_rows
 from newslean.scoring.tables import ORIGIN, result_schema, sentence_fields
@@ -70,9 +71,14 @@ def _write_rejects(job: Job, work: Work) -> None:
 
 
 def refuse_empty(job: Job, work: Work) -> NoReturn:
-    """Say that there was no article, and list what was found instead."""
-    _write_rejects(job, work)
-    rejects = work.counts.rejects
+    """Say that there was no article, and list what was found instead; where an older result stays, all of it does."""
+    stays, count, told = work.overwrites and job.out.exists(), work.counts.rejects, ""
+    if not stays:
+        _write_rejects(job, work)
+        told = f" {count:,} rejects are listed in {job.beside('.rejects.jsonl')}." if count else ""
+    elif count:
+        rows = (json.loads(line) for line in islice(work.rejects(), SHOWN))
+        shown = [f"\n  {row['source']}, {row['position']}: {row['reason']}" for row in rows]
+        told = f" {job.out} stays as it was. The first of {count:,} rejects:{''.join(shown)}"
     work.clear()
-    told = f" {rejects:,} rejects are listed in {job.beside('.rejects.jsonl')}." if rejects else ""
     raise DataError(f"expected at least one article; found none in {', '.join(job.inputs)}.{told}")

@@ -14,6 +14,7 @@ from typing import Any
 
 from newslean.dump.fingerprints import fingerprints
 from newslean.dump.reading import read_steps
+from newslean.dump.remote import is_remote
 from newslean.errors import DataError, Stopped
 from newslean.files import sha256
 from newslean.manifest import read_manifest
@@ -34,6 +35,9 @@ SHARD_SECONDS = 30.0
 
 SHARD_BYTES = 64_000_000
 """From which it is written however few they are: it grows in memory."""
+
+SHARD_REJECTS = 10_000
+"""From which it is written too: a file of something else gives rejects by the thousand a second."""
 
 Engine = Callable[[Iterable[Piece], ScorerSettings], Iterator[Scored]]
 """Scores pieces in their order."""
@@ -99,7 +103,7 @@ def score_dump(
     on_note, on_progress : callable, optional
         Told what was guessed, and how far the run has come.
     stop : callable
-        Asked after each article is read; once it says so, what was read is finished and kept.
+        Asked after each article is read, known or new; once it says so, what is new is finished and kept.
 
     Returns
     -------
@@ -141,7 +145,12 @@ def score_dump(
 def _pieces(job: Job, work: Work, on_note: Callable[[str], None] | None, stop: Callable[[], bool]) -> Iterator[Piece]:
     """Read the dump from where the work stands, in pieces."""
     steps = read_steps(
-        job.inputs, start=work.start, input_format=job.input_format, columns=job.columns, on_note=on_note
+        job.inputs,
+        start=work.start,
+        input_format=job.input_format,
+        columns=job.columns,
+        on_note=on_note,
+        stop=stop,
     )
     return cut(steps, first=work.counts.articles, articles=job.piece_articles, stop=stop)
 
@@ -172,7 +181,8 @@ def _fill(job: Job, work: Work, scored: Iterator[Scored], on_progress: Callable[
 
 
 def _is_full(shard: Shard, seconds: float) -> bool:
-    return shard.counts.articles >= SHARD_ARTICLES or seconds >= SHARD_SECONDS or shard.bytes >= SHARD_BYTES
+    many = shard.counts.articles >= SHARD_ARTICLES or shard.counts.rejects >= SHARD_REJECTS
+    return many or seconds >= SHARD_SECONDS or shard.bytes >= SHARD_BYTES
 
 
 def _check_rejects(job: Job, work: Work, shard: Shard) -> None:
@@ -207,13 +217,14 @@ class _Sizes:
         self.known = True
         with open(path, "rb") as file:
             for line in file:
-                size = json.loads(line).get("size")
-                self.known &= size is not None
+                row = json.loads(line)
+                size, source = row.get("size"), row["source"]
+                self.known &= size is not None or not (source == "-" or is_remote(source))  # a missing file has none
                 self.starts.append(self.starts[-1] + (size or 0))
 
     def share(self, file: int, offset: int) -> float | None:
         """Give the share, 0 to 1; None if a file's size is not known."""
-        total = self.starts[-1]
-        if not self.known or not total or file + 1 >= len(self.starts):
+        total, last = self.starts[-1], len(self.starts) - 1
+        if not self.known or not total:
             return None
-        return min(self.starts[file] + offset, self.starts[file + 1]) / total
+        return min(self.starts[min(file, last)] + offset, self.starts[min(file + 1, last)]) / total

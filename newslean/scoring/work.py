@@ -71,6 +71,15 @@ class Shard:
     bytes: int = 0
 
 
+def damaged(shard: Path, error: Exception) -> DataError:
+    """Make the error of a shard that cannot be read."""
+    reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+    return DataError(
+        f"{shard}: expected a finished shard; found: {reason}. "
+        "Remove it: the same command makes it and those behind it again."
+    )
+
+
 class Work:
     """The work folder of one run.
 
@@ -146,7 +155,8 @@ class Work:
         rejects = table.with_suffix(".rejects.jsonl")
         rejects.unlink(missing_ok=True)
         if shard.rejects:
-            write_file(rejects, b"".join(to_line(asdict(reject)) for reject in shard.rejects))
+            with open_replacement(rejects) as file:
+                file.writelines(to_line(asdict(reject)) for reject in shard.rejects)
         facts = {"after": asdict(shard.after), "counts": asdict(shard.counts)}
         schema = shard.batches[0].schema if shard.batches else pa.schema([])
         with open_replacement(table) as file:
@@ -207,7 +217,7 @@ class Work:
                     facts = json.loads(pq.read_schema(file).metadata[b"newslean"])
                 after, counts = Start(**facts["after"]), Counts(**facts["counts"])
             except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-                raise DataError(f"{path}: expected a finished shard; {error}. Remove it: it is made again.") from None
+                raise damaged(path, error) from None
             self._take(after, counts)
         # What stands behind a gap was made to follow on a shard that is no more.
         for path in self.folder.glob("shard-*"):

@@ -36,6 +36,28 @@ def test_web_pages_are_extracted(write, read, packed):
         assert (record.article.title, record.article.text) == ("Metals", PROSE.strip())
 
 
+SIGNED = '<meta property="og:site_name" content="Arlen Post"><meta name="date" content="2024-05-31">'
+ELSEWHERE = (
+    '<meta property="article:publisher" content="https://faces.example/arlen">'
+    '<link rel="canonical" href="https://www.arlen-post.example/tin"><meta name="date" content="2024-05-31">'
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (SIGNED, ("2024-05-31", "Arlen Post")),
+        (ELSEWHERE, ("2024-05-31", "arlen-post.example")),  # an address is no name
+        ("", (None, None)),
+    ],
+)
+def test_web_pages_tell_date_and_outlet(write, read, head, expected):
+    page = f"<html><head><title>Metals</title>{head}</head><body><article><p>{PROSE}</p></article></body></html>"
+    [record], _ = read(write("a.html", page))
+    assert (record.date, record.outlet) == expected
+    assert (record.article.title, record.article.text) == ("Metals", PROSE.strip())
+
+
 def test_the_name_says_whether_it_is_a_page(write, read):
     fragment = f"<!doctype html><p>{PROSE}</p>"
     for name, text in (("a.html", PROSE.strip()), ("a.txt", fragment)):

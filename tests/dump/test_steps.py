@@ -69,19 +69,75 @@ def test_what_was_read_has_changed(write: Write, now: str):
     assert len([*read_steps([path], start=steps[1].after)]) == 1  # what comes behind may be anything
 
 
-@pytest.mark.parametrize("given", [b'{"text": "Tin 0."}\n{\n{"text": "Tin 1."}', b"", b"[]", b"\x28\xb5\x2f\xfd"])
+STDIN = [
+    b'{"text": "Tin 0."}\n{\n{"text": "Tin 1."}',
+    b"",
+    b"[]",
+    b"\x28\xb5\x2f\xfd",
+    b'{"foo": 1}',  # no column for the text
+    b'{\n{"foo": 1}',
+]
+
+
+@pytest.mark.parametrize("given", STDIN)
 def test_standard_input_is_read_once_more(write: Write, stdin: Callable[[bytes], None], given: bytes):
     inputs = [str(write("a.txt", "Zinc.")), "-", str(write("b.txt", "Lead.")), "gone.txt", "-"]
     stdin(given)
     whole = [*read_steps(inputs, start=Start())]
-    assert len(whole) in (5, 7)
+    assert len(whole) in (5, 6, 7)
     for n, step in enumerate(whole, 1):
         stdin(given)
         again = [*read_steps(inputs, start=step.after)]
         assert [(s.outcome, s.after) for s in again] == [(s.outcome, s.after) for s in whole[n:]]
-    stdin(b'{"text": "Tin 2."}')
-    with pytest.raises(ChangedError, match="-: expected what was read there when the run began"):
-        list(read_steps(inputs, start=whole[-2].after))
+    for other in (b'{"text": "Tin 2."}', b'{"bar": 1}', b'{\n{"bar": 1}'):
+        stdin(other)
+        with pytest.raises(ChangedError, match="-: expected what was read there when the run began"):
+            list(read_steps(inputs, start=whole[-2].after))
+
+
+def test_what_cannot_be_read_again_ends_the_run(write: Write, stdin: Callable[[bytes], None]):
+    """It is no reject, behind which the rest of it would be lost."""
+    good, foreign = b'{"text": "Tin 0."}\n{"text": "Tin 1."}\n{"text": "Tin 2."}', b'{"foo": 1}'
+    path = write("a.jsonl", good)
+    inputs = [str(path), str(write("b.txt", "Zinc."))]
+    place = [*read_steps(inputs, start=Start())][1].after
+    again = "Once it can be read, the run goes on behind what is known of it"
+    write("a.jsonl", foreign)
+    with pytest.raises(DataError, match=rf"a\.jsonl: expected a column with the articles' text.*{again}"):
+        list(read_steps(inputs, start=place))
+    path.unlink()
+    with pytest.raises(DataError, match=rf"a\.jsonl: expected a readable file.*No such file.*{again}"):
+        list(read_steps(inputs, start=place))
+    write("a.jsonl", good)
+    assert len([*read_steps(inputs, start=place)]) == 2
+    inputs[0] = "-"
+    stdin(good)
+    place = [*read_steps(inputs, start=Start())][1].after
+    stdin(foreign)
+    with pytest.raises(ChangedError):
+        list(read_steps(inputs, start=place))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_asked_to_stop_while_reading_what_is_known(write: Write, stdin: Callable[[bytes], None], number: int):
+    data = b'{"text": "Tin 0."}\n{"text": "Tin 1."}\n{"text": "Tin 2."}'
+    inputs = ["-", str(write("a.jsonl", data))]
+    stdin(data)
+    whole = [*read_steps(inputs, start=Start())]
+    for place, past in ((whole[2], 3), (whole[5], 6)):
+        stdin(data)
+        asked: list[int] = []
+        notes: list[str] = []
+
+        def stop(asked: list[int] = asked, limit: int = past - 3 + number) -> bool:
+            asked.append(1)
+            return len(asked) == limit
+
+        assert [*read_steps(inputs, start=place.after, stop=stop, on_note=notes.append)] == []
+        assert len(asked) == past - 3 + number
+        told = [note for note in notes if "reading past" in note]
+        assert len(told) == past // 3
+        assert told[-1].endswith(": reading past 3 articles and rejects that are known")
 
 
 def test_formats_are_checked():

@@ -67,6 +67,13 @@ def test_every_compression_gives_the_same_articles(write, read, packed):
         offset += len(data)
 
 
+def test_a_pages_own_date_and_outlet_come_first(write, read):
+    signs = b'<meta property="og:site_name" content="Arlen Post"><meta name="date" content="2024-05-31"></head>'
+    records, _ = read(write("a.warc", record(1, page(1).replace(b"</head>", signs)) + PAGES[2]))
+    told = [(found.date, found.outlet) for found in records]
+    assert told == [("2024-05-31", "Arlen Post"), ("2031-04-05T12:00:02Z", "post.example")]
+
+
 def test_other_records_are_passed_over_and_counted(write, read):
     notes: list[str] = []
     others = [

@@ -11,6 +11,7 @@ import pytest
 from newslean.errors import DataError
 from newslean.scoring import FORMATS, merge
 from newslean.scoring.merge import articles_in, sentences_in, write_rows
+from newslean.scoring.tables import sentence_fields
 
 COLUMNS = pa.schema(
     [pa.field("a", pa.int32()), pa.field("text", pa.string()), pa.field("label_topic", pa.list_(pa.string()))]
@@ -97,12 +98,28 @@ def test_shards_of_rejects_alone_have_no_rows(tmp_path: Path):
     assert [*articles_in([tmp_path / "a.parquet"], only_relevant=True)] == []
 
 
+def test_a_damaged_shard_is_named(tmp_path: Path, schema):
+    shard = tmp_path / "shard.parquet"
+    table = pa.table({"text": [f"Tin rose {n * n} times." for n in range(5_000)]})
+    pq.write_table(table, shard, compression="zstd", use_dictionary=False)
+    data = shard.read_bytes()
+    told = r"shard\.parquet: expected a finished shard; found: .*those behind it again"
+    for content in (b"", data[:99], data[:99] + bytes(999) + data[1_098:]):  # of the last only the content is bad
+        shard.write_bytes(content)
+        with pytest.raises(DataError, match=told):
+            write_rows(articles_in([shard], only_relevant=False), table.schema, tmp_path / "out.parquet", schema, {})
+        assert [path.name for path in tmp_path.iterdir()] == ["shard.parquet"]
+
+
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_what_fails_leaves_nothing(tmp_path: Path, schema, suffix: str):
+def test_what_fails_leaves_nothing(tmp_path: Path, schema, monkeypatch, suffix: str):
+    monkeypatch.setattr(merge, "ROWS", 2)  # so that some rows are written before
+    columns = pa.schema(sentence_fields(schema))
+
     def broken():
-        yield from batches(3)
+        yield pa.RecordBatch.from_pylist([{"n": n, "skipped": True} for n in range(3)], schema=columns)
         raise DataError("a shard is gone")
 
-    with pytest.raises((DataError, KeyError)):
-        write_rows(broken(), COLUMNS, tmp_path / f"out{suffix}", schema, {})
+    with pytest.raises(DataError, match=r"^a shard is gone$"):
+        write_rows(broken(), columns, tmp_path / f"out{suffix}", schema, {"model": "m", "splitter": "s"})
     assert list(tmp_path.iterdir()) == []

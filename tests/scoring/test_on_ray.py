@@ -99,9 +99,15 @@ def test_a_node_killed_midway_changes_nothing(cluster, dump, settings, expected,
 
     lost = next(iter(cluster.worker_nodes))
 
+    def homes():
+        from ray._private.state import actors  # the public way asks a dashboard, which there is not
+
+        return {actor["Address"]["NodeID"] for actor in actors().values() if actor["State"] == "ALIVE"}
+
     def engine(pieces, settings):
         for n, scored in enumerate(on_ray.score_on_ray(pieces, settings, address=cluster.address)):
             if n == 3:  # both actors have batches: more are under way than one may hold
+                assert lost.node_id in homes()
                 cluster.remove_node(lost, allow_graceful=False)
             yield scored
 

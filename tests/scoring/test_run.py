@@ -84,6 +84,40 @@ def test_a_stopped_run_keeps_what_it_has_read(make_job: Make, dump: Path, tmp_pa
     assert not job.beside(".work").exists()
 
 
+def test_stopped_while_it_reads_what_is_known(make_job: Make, dump: Path):
+    job = make_job(dump)
+    interrupted(job, 40)
+    for number in (1, 40):
+        notes: list[str] = []
+        with pytest.raises(Stopped, match="stopped after 38 articles"):
+            score_dump(job, stop=stop_after(number), on_note=notes.append)
+        assert f"{dump}: reading past 40 articles and rejects that are known" in notes
+    assert score_dump(job).articles == 60
+
+
+def test_the_share_of_inputs_some_of_which_are_missing(make_job: Make, dump: Path, tmp_path: Path, stdin):
+    gone = tmp_path / "gone.jsonl"
+    for inputs in ((gone, dump), (dump, gone)):
+        seen: list[Progress] = []
+        score_dump(make_job(*inputs), on_progress=seen.append, overwrite=True)
+        shares = [progress.share for progress in seen]
+        assert None not in shares
+        assert shares[-1] == 1.0
+    stdin(dump.read_bytes())
+    score_dump(make_job("-", dump), on_progress=seen.append, overwrite=True)
+    assert seen[-1].share is None
+
+
+def test_many_rejects_fill_a_shard(make_job: Make, tmp_path: Path, results: Results, monkeypatch):
+    monkeypatch.setattr("newslean.scoring.run.SHARD_REJECTS", 20)
+    job = make_job(write_lines(tmp_path / "dump.jsonl", ["{"] * 100 + articles(1)), piece_articles=1)
+    kept: list[int] = []
+    score_dump(job, on_progress=lambda _: kept.append(len(list(job.beside(".work").glob("shard-*.parquet")))))
+    assert kept == [0, 1, 1, 2, 2, 3, 3]
+    rejects = rows_of(results()["out.jsonl.rejects.jsonl"])
+    assert [row["position"] for row in rejects] == [f"line {n}" for n in range(1, 101)]
+
+
 def test_the_answers_are_the_taggers_own(make_job: Make, model: Path, dump: Path, results: Results):
     job = make_job(dump, gate=False)
     score_dump(job)
@@ -441,6 +475,17 @@ def test_no_article_at_all(make_job: Make, tmp_path: Path, results: Results, row
     assert rejects[-1]["source"].endswith("gone.txt")
     assert all(row.keys() == {"source", "position", "reason"} for row in rejects)
     assert [path.name for path in tmp_path.iterdir()] == ["dump.jsonl"]
+
+
+def test_no_article_at_all_leaves_an_older_result_whole(make_job: Make, dump: Path, tmp_path: Path, results: Results):
+    score_dump(make_job(dump))
+    before = results(keep=True)
+    bad = write_lines(tmp_path / "bad.jsonl", ["{"] * 9)
+    told = r"out\.jsonl stays as it was\. The first of 10 rejects:(\n  \S+bad\.jsonl, line \d: expected.*){5}$"
+    with pytest.raises(DataError, match=told):
+        score_dump(make_job(bad, tmp_path / "gone.txt"), overwrite=True)
+    assert results(keep=True) == before
+    assert not make_job(bad).beside(".work").exists()
 
 
 def test_two_runs_at_once(make_job: Make, dump: Path, results: Results):
