@@ -130,19 +130,6 @@ def fit_transformers(task: Task) -> Predict:
     path = base_path(task.settings["base"])
     tokenizer = AutoTokenizer.from_pretrained(path)
     encode = partial(tokenizer, truncation=True, max_length=task.settings["max_length"])
-    arguments = TrainingArguments(
-        output_dir=str(task.folder),
-        num_train_epochs=task.settings["epochs"],
-        per_device_train_batch_size=task.settings["batch_size"],
-        per_device_eval_batch_size=BATCH,
-        learning_rate=task.settings["learning_rate"],
-        train_sampling_strategy="group_by_length",  # padding would take half of the time
-        seed=task.seed,
-        use_cpu=True,
-        save_strategy="no",
-        logging_strategy="no",
-        report_to="none",
-    )
     trainers = {}
     for d in task.schema.dimensions:
         _, texts, targets = task.rows(d)
@@ -150,6 +137,19 @@ def fit_transformers(task: Task) -> Predict:
         set_seed(task.seed)
         model = AutoModelForSequenceClassification.from_pretrained(path, num_labels=len(d.labels), problem_type=kind)
         data = Dataset.from_dict({**encode(texts), "labels": targets.astype(float if d.multi else int).tolist()})
+        arguments = TrainingArguments(
+            output_dir=str(task.folder),
+            num_train_epochs=task.settings["epochs"],
+            per_device_train_batch_size=task.settings["batch_size"],
+            per_device_eval_batch_size=BATCH,
+            learning_rate=task.settings["learning_rate"],
+            train_sampling_strategy="group_by_length",  # padding would take half of the time
+            seed=task.seed,
+            use_cpu=True,
+            save_strategy="no",
+            logging_strategy="no",
+            report_to="none",
+        )
         trainers[d.name] = Trainer(model, arguments, DataCollatorWithPadding(tokenizer), data)
         trainers[d.name].train()
         trainers[d.name].args.train_sampling_strategy = "random"  # else it answers in an order of its own

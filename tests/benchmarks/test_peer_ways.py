@@ -10,7 +10,7 @@ from newslean.schema import Schema
 from train.labels import Example
 
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = {"max_length": 64, "epochs": 1, "batch_size": 4, "learning_rate": 1e-3}
+SETTINGS = {"max_length": 64, "epochs": 12, "batch_size": 4, "learning_rate": 3e-3}
 
 
 @pytest.fixture
@@ -34,5 +34,6 @@ def test_answers_stand_in_the_order_of_the_questions(
         alone = predict([asked[n]])
         for name in schema.names:
             assert together[name].shape == (len(asked), len(schema[name].labels))
-            np.testing.assert_allclose(together[name][n], alone[name][0], atol=1e-4)
-    assert len({row.tobytes() for row in together[schema.names[0]].round(4)}) > 3
+            np.testing.assert_allclose(together[name][n], alone[name][0], atol=1e-3)
+    spread = np.abs(together[schema.names[0]] - together[schema.names[0]].mean(axis=0)).max()
+    assert spread > 0.03  # else any order would do
