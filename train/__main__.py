@@ -79,10 +79,10 @@ def main(context: click.Context, /, **options: Any) -> None:
 
     The new model is compared with models/current: out of fold, on rows that neither learnt, and on rows set aside (by
     "split" in their file, or with --test). It is worse if the macro-F1 of a dimension or the F1 of a label falls and
-    the difference is below 0 with 95 % (paired bootstrap over articles; for labels with all of them at once); it
-    then does not become models/current, nor does one that nothing can be compared on or that lacks a dimension or a
-    label of the current one. The first model always does. Where a dimension has other labels than before, those that
-    both models know are compared. All is kept in models/history.jsonl.
+    the whole 95 % interval of the difference (paired bootstrap over articles; a label's is wide enough for all labels
+    to hold theirs at once) lies below 0; it then does not become models/current, nor does one that nothing can be
+    compared on or that lacks a dimension or a label of the current one. The first model always does. Where a dimension
+    has other labels than before, those that both models know are compared. All is kept in models/history.jsonl.
     """
     if context.invoked_subcommand is None:
         _train(**options)

@@ -80,8 +80,8 @@ def compare(
     -------
     dict
         ``sentences``, ``articles``, and per dimension ``macro_f1`` and ``labels``: for each ``current``, ``new``,
-        ``difference``, its ``interval`` of 95 % and its ``bound``, which it is below with 95 % (both None for a single
-        article). The bounds of all labels of all dimensions hold at once.
+        ``difference`` and its ``interval`` of 95 %, None for a single article. Labels also have ``joint_interval``:
+        with 95 %, those of all labels of all dimensions hold at once.
     """
     measured = []
     for d in schema.dimensions:
@@ -122,47 +122,41 @@ def _compare_dimension(
     f1, samples = [c.f1() for c in totals], None if drawn is None else [c.f1() for c in drawn]
     labels = {}
     for k, label in enumerate(d.labels):
-        pair = [f[k] for f in f1], None if samples is None else [s[:, k] for s in samples]
-        labels[label] = {
-            "support": int(gold[:, k].sum()),
-            **_difference_of(*pair, articles=articles, together=together),
-        }
-    pair = [c.macro_f1() for c in totals], None if drawn is None else [c.macro_f1() for c in drawn]
-    macro = _difference_of(*pair, articles=articles, together=1)
+        row, away = _pair([f[k] for f in f1], None if samples is None else [s[:, k] for s in samples])
+        joint = None if away is None else _joint_interval(row, away, articles=articles, together=together)
+        labels[label] = {"support": int(gold[:, k].sum()), **row, "joint_interval": joint}
+    macro, _ = _pair([c.macro_f1() for c in totals], None if drawn is None else [c.macro_f1() for c in drawn])
     return {"sentences": len(rows), "articles": articles, "macro_f1": macro, "labels": labels}
 
 
-def _difference_of(values: Sequence[Any], samples: Sequence[Any] | None, *, articles: int, together: int) -> Comparison:
-    """Give a measure of both models as a row."""
+def _pair(values: Sequence[Any], samples: Sequence[Any] | None) -> tuple[Comparison, metrics.Floats | None]:
+    """Give a measure of both models as a row, and the replicates of its difference."""
     old, new = (float(value) for value in values)
+    away = None if samples is None else samples[1] - samples[0]
     row = {"current": round(old, 6), "new": round(new, 6), "difference": round(new - old, 6)}
-    if samples is None:
-        return {**row, "interval": None, "bound": None}
-    away = samples[1] - samples[0]
-    bound = _bound(new - old, away, articles=articles, together=together)
-    return {**row, "interval": [round(b, 6) for b in metrics.interval(away)], "bound": round(bound, 6)}
+    return {**row, "interval": None if away is None else [round(b, 6) for b in metrics.interval(away)]}, away
 
 
-def _bound(difference: float, away: metrics.Floats, *, articles: int, together: int) -> float:
-    """Give what a difference is below with 95 %, so high that this holds for ``together`` differences at once.
+def _joint_interval(row: Comparison, away: metrics.Floats, *, articles: int, together: int) -> list[float]:
+    """Give a label an interval so wide that, with 95 %, those of ``together`` labels all hold at once.
 
-    Bounds of each by itself refuse an equal model the more surely, the more labels there are. So the 5 % are shared
+    Intervals of each by itself refuse an equal model the more surely, the more labels there are. So the 5 % are shared
     out among them (Dunn 1961, JASA 56, 52-64), by Student's t and the bootstrap's standard error: the replicates
-    are too few for quantiles so far out. The bound is never lower than the replicates' own quantile, for the standard
-    error of a label that stands in two or three articles promises too much.
+    are too few for quantiles so far out. The interval is never narrower than the label's own, for the standard error of
+    a label that stands in two or three articles promises too much.
     """
-    reach = float(stats.t.ppf(1 - 0.05 / together, articles - 1) * away.std())
-    return max(float(np.quantile(away, 0.95)), difference + reach)
+    reach = float(stats.t.ppf(1 - 0.05 / (2 * together), articles - 1) * away.std())
+    low, high = row["interval"]
+    return [round(min(low, row["difference"] - reach), 6), round(max(high, row["difference"] + reach), 6)]
 
 
 def judge(comparisons: Mapping[str, Comparison], *, lost: Sequence[str] = (), partial: Sequence[str] = ()) -> Verdict:
     """Say whether a new model is not worse than the current one.
 
-    It is worse where, on any set of rows, the macro-F1 of a dimension or the F1 of a label falls and the bound of
-    the difference lies below 0. A bound looks one way, since a gain is never refused: it finds losses that an interval
-    of as many percent still takes for chance. Macro-F1 keeps a bound of its own: it is one number a dimension, and the
-    one that tells a small loss of many labels. Where there is no bound, any fall counts. With nothing to compare on
-    it is not promoted: what nobody measured is no improvement.
+    It is worse where, on any set of rows, the macro-F1 of a dimension falls and the whole interval of 95 % of the
+    difference lies below 0, or the F1 of a label falls and its joint interval does. Macro-F1 keeps an interval of its
+    own: it is one number a dimension, and the one that tells a small loss of many labels. Where there is no interval,
+    any fall counts. With nothing to compare on it is not promoted: what nobody measured is no improvement.
 
     Parameters
     ----------
@@ -193,20 +187,20 @@ def _judge_measured(measured: Mapping[str, Comparison]) -> Verdict:
 
 
 def _falls(part: str, comparison: Comparison) -> Iterator[str]:
-    """Tell what is worse, each with the bound that says so."""
+    """Tell what is worse, each with the interval that says so."""
     for name, d in comparison["dimensions"].items():
-        rows = [(f"macro-F1 of {name}", d["macro_f1"], "")]
-        rows += [(f"F1 of {name}: {label}", row, " with all labels at once") for label, row in d["labels"].items()]
-        for title, row, together in rows:
-            bound = row["difference"] if row["bound"] is None else row["bound"]
-            if row["difference"] < 0 and bound < 0:
-                sure = "" if row["bound"] is None else f" (95 %{together}: below {bound:+.3f})"
-                yield f"{title} on {part} {row['difference']:+.3f}{sure}"
+        rows = [(f"macro-F1 of {name}", d["macro_f1"], "interval")]
+        rows += [(f"F1 of {name}: {label}", row, "joint_interval") for label, row in d["labels"].items()]
+        for title, row, kind in rows:
+            upper = row[kind][1] if row[kind] else row["difference"]
+            if row["difference"] < 0 and upper < 0:
+                yield f"{title} on {part} {_difference(row, kind)}"
 
 
-def _difference(row: Comparison) -> str:
+def _difference(row: Comparison, kind: str = "interval") -> str:
     text = f"{row['difference']:+.3f}"
-    return f"{text} ({row['interval'][0]:+.3f} to {row['interval'][1]:+.3f})" if row["interval"] else text
+    joint = " with all labels at once" if kind == "joint_interval" else ""
+    return f"{text} ({row[kind][0]:+.3f} to {row[kind][1]:+.3f}{joint})" if row[kind] else text
 
 
 def render_comparison(comparisons: Mapping[str, Comparison], *, names: tuple[str, str] = ("current", "new")) -> str:
