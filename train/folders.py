@@ -52,6 +52,11 @@ def exchange(left: Path, right: Path) -> bool:
 def locked(folder: Path) -> Iterator[None]:
     """Let one process at a time change a folder, where the system can; a kill frees the lock."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "ab") as file:
-        lock(file.fileno(), wait=True)
+    path = folder / ".lock"
+    # Another user's, perhaps: a lock asks for no right to write.
+    handle = os.open(path, os.O_RDONLY if path.exists() else os.O_RDONLY | os.O_CREAT, 0o666)
+    try:
+        lock(handle, wait=True)
         yield
+    finally:
+        os.close(handle)

@@ -70,7 +70,9 @@ def lock_file(path: str | Path) -> Iterator[None]:
     """
     place = Path(path).absolute().parent
     folder = place.parent if place.name == "sentences" else place
-    with lock_folder(folder) if folder.is_dir() else nullcontext():
+    # Who may write the sentences but not the folder above cannot migrate it either.
+    lockable = folder if os.access(folder, os.W_OK) or (folder / ".lock").exists() else place
+    with lock_folder(lockable) if lockable.is_dir() else nullcontext():
         refuse_half_done([folder])
         yield
 

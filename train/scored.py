@@ -18,6 +18,7 @@ from newslean.schema import Dimension, Labels, Schema
 from newslean.tagger import Logits, Tagger
 from train.candidates import read_candidates
 from train.common import read_labelled
+from train.drift_verdict import FEW_ARTICLES
 from train.record import read_record
 from train.rows import Faults, read_objects, shown
 from train.scored_rows import Row, has_scores, json_rows, parquet_rows
@@ -122,7 +123,7 @@ def _is_labels(path: Path) -> bool:
 def _from_labels(
     path: Path, tagger: Tagger, model: Path | None, texts: Sequence[Path], note: Callable[[str], None]
 ) -> Scored:
-    """Score labelled rows: those that the model has not learnt, if there are any."""
+    """Score labelled rows: those that the model has not learnt, if they stand in more than a few articles."""
     from train.assess import tag_examples
 
     files, label_set = read_labelled([path], tagger.schema, texts=texts)
@@ -131,6 +132,9 @@ def _from_labels(
     record = read_record(model, tagger.schema) if model else None
     # Without a record all is taken for learnt that its file does not set aside.
     fresh = [e for e in examples if not record.saw(e)] if record else [e for e in examples if e.aside]
+    chance = not any(e.aside for e in fresh) and len(fresh) < len(examples)  # that some are new: none sets them aside
+    if chance and len({e.group for e in fresh}) < FEW_ARTICLES:
+        fresh = []  # all rows, and the model's own report, tell more
     chosen = fresh or examples
     if not chosen:
         raise DataError(f"{path}: expected labelled sentences whose text is at hand; found none. Give --texts.")

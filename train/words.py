@@ -3,9 +3,10 @@
 Knows a tagger's vocabulary and tokenizer, and the words of examples; knows no label.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,12 +76,18 @@ def unknown_share(rows: Sequence[Example], learnt: Sequence[Example], *, least: 
     least : int
         Rows that must hold a word of the vocabulary.
     """
-    cuts = [_cut(e.text) for e in learnt]
-    total = Counter(word for words in cuts for word in {*words})
-    asked = [_cut(e.text) for e in rows]
-    own = _own_rows(cuts, [e.group for e in learnt])
-    unknown = _unknown(asked, [e.group for e in rows], total.__getitem__, own, least)
-    shares = [len(strange) / max(len(words), 1) for strange, words in zip(unknown, asked, strict=True)]
+    total, texts = Counter[str](), defaultdict[str, list[str]](list)
+    for e in learnt:
+        total.update({*_cut(e.text)})
+        texts[e.group].append(e.text)
+    asked = defaultdict[str, list[list[str]]](list)
+    for e in rows:
+        asked[e.group].append(_cut(e.text))
+    shares = []
+    for group, sentences in asked.items():  # an article at a time: all of them would not fit where texts are long
+        own = _own_rows(map(_cut, texts[group]), repeat(group))
+        unknown = _unknown(sentences, [group] * len(sentences), total.__getitem__, own, least)
+        shares += [len(strange) / max(len(words), 1) for strange, words in zip(unknown, sentences, strict=True)]
     return float(np.mean(shares)) if shares else 0.0
 
 
@@ -101,8 +108,8 @@ def _cut(text: str) -> list[str]:
     return [*cut("word", text, (1, 1))]
 
 
-def _own_rows(cuts: Sequence[list[str]], groups: Sequence[str]) -> OwnRows:
-    return OwnRows((group, word) for group, words in zip(groups, cuts, strict=True) for word in {*words})
+def _own_rows(cuts: Iterable[list[str]], groups: Iterable[str]) -> OwnRows:
+    return OwnRows((group, word) for words, group in zip(cuts, groups, strict=False) for word in {*words})
 
 
 def _unknown(

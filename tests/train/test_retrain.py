@@ -251,6 +251,8 @@ def test_nothing_to_compare_and_other_labels(run: Run, trained: SimpleNamespace,
     assert run.held_out
     twice = replace(run, test=run.held_out)  # as with --test and a file that is read for its training rows too
     assert assess_new(twice, trained.path)[0][FROZEN]["sentences"] == len(run.held_out)
+    other = [replace(e, before="Not in that file.") for e in run.held_out]  # the row before it stands in one file alone
+    assert assess_new(replace(run, test=other), trained.path)[0][FROZEN]["sentences"] == len(run.held_out)
     other = replace(run, schema=Schema((schema["mood"],)))
     aside, verdict = assess_new(other, trained.path)
     assert [*aside[FROZEN]["dimensions"]] == ["mood"]  # what both know is compared all the same

@@ -159,9 +159,9 @@ class Gatherer:
         found = raw.payload.get("coded_at", {}).get(coding.coder, "")
         kept: str = found if isinstance(found, str) else ""
         if time_of(coding.at) is None:
-            if coding.at and not kept:
+            if coding.at and not kept and "coded_at" not in self.judge.naming.ignored:
                 expected = "coded_at: expected a time such as 2026-05-31T12:00:00Z"
-                faults.append(f"{expected}; found {shown(coding.at)} (--ignore-column leaves its column out)")
+                faults.append(f"{expected}; found {shown(coding.at)} (--ignore-column coded_at leaves times out)")
             return kept
         return kept if same_second(kept, coding.at) else coding.at
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from newslean.errors import DataError
-from newslean.files import write_file
+from newslean.files import sha256, write_file
 from newslean.schema import Schema
 from train.exchange.answers import Judge
 from train.exchange.gather import Gatherer, gather
@@ -69,6 +69,7 @@ def import_labels(
     """
     out = Path(out)
     _check_place(out, append=append)
+    before = sha256(out) if out.exists() else ""
     old, faults = _old_rows(out, schema), ImportFaults(every=all_faults)
     rows = [row for _, _, row in old]
     gatherer = Gatherer(schema, judge or Judge(schema), reading or Reading(), faults, known=rows)
@@ -84,6 +85,8 @@ def import_labels(
         lines = {id(row): line for _, line, row in old}
         content = "".join(lines.get(id(row)) or json.dumps(row, ensure_ascii=False) + "\n" for row in merged)
         _check(content, out, schema, [places[key_of(row)] for row in merged])
+        if before != (sha256(out) if out.exists() else ""):  # by another name of it, or a program that knows no lock
+            raise DataError(f"{out}: expected it unchanged while it was read; found it changed. Import again.")
         write_file(out, content)
     return Imported(notes, done, len(merged), wrote)
 

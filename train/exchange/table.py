@@ -122,10 +122,10 @@ def _columns(header: Sequence[str], head: str, naming: Naming, faults: Faults) -
 
 def _text_column(columns: _Columns, table: Table, head: str, faults: Faults) -> int | None:
     """Find the sentence's column, the same for all rows: of a usual name, or the only other one that is filled."""
-    for key in TEXT_KEYS:
-        if key in columns.others:
-            return columns.others[key]
     filled = {index for _, cells in table.rows for index, cell in enumerate(cells) if cell.strip()}
+    usual = [columns.others[key] for key in TEXT_KEYS if key in columns.others]
+    if usual:
+        return next((index for index in usual if index in filled), usual[0])
     left = [title for title, index in columns.others.items() if title not in KNOWN and index in filled]
     if len(left) == 1:
         return columns.others[left[0]]

@@ -159,6 +159,11 @@ def test_an_empty_text_takes_no_other_column(load, tmp_path, kind, name):
     assert not (tmp_path / "x.jsonl").exists()
 
 
+def test_a_column_of_a_usual_name_that_is_empty_throughout_gives_way(load):
+    rows = load("text,sentence,mood\n,One.,rise\n,Two.,fall\n", name="in.csv").rows
+    assert [row["text"] for row in rows] == ["One.", "Two."]
+
+
 def test_a_row_that_ends_before_its_text_has_none(load):
     with pytest.raises(DataError, match=r"in.csv:3: text: expected the sentence; found nothing"):
         load("id,mood,text\n16,rise,One.\n17,rise\n", name="in.csv")

@@ -227,7 +227,7 @@ def test_a_time_that_cannot_be_read(load, tmp_path, schema):
     text = "text,mood [a],coded_at [a]\nOne.,rise,31.05.2026 12:00\nTwo.,rise,\nThree.,rise,2026-05-31 12:00\n"
     [line] = faults_of(load, text, name="in.csv")
     expected = "coder 'a': coded_at: expected a time such as 2026-05-31T12:00:00Z; found '31.05.2026 12:00'"
-    assert line == f"{tmp_path / 'in.csv'}:2: {expected} (--ignore-column leaves its column out)"
+    assert line == f"{tmp_path / 'in.csv'}:2: {expected} (--ignore-column coded_at leaves times out)"
     assert not (tmp_path / "x.jsonl").exists()
     rows = load(text, name="in.csv", judge={"ignored": ["coded_at"]}).rows
     assert [row.get("coded_at") for row in rows] == [None] * 3

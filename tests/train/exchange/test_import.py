@@ -37,6 +37,14 @@ def choice(mood: list[str] | None = None, topic: list[str] | None = None, **more
     return {"completed_by": {"id": 1, "email": "anna"}, "result": results, **more}
 
 
+def test_times_of_a_tool_without_columns_are_left_out_as_asked(load):
+    tasks = [studio(choice(["rise"], created_at="at noon"))]
+    with pytest.raises(DataError, match="coded_at: expected a time"):
+        load(tasks)
+    [row] = load(tasks, judge={"ignored": ["coded_at"]}).rows
+    assert "coded_at" not in row
+
+
 def test_label_studio(load):
     found = load(
         [
