@@ -107,13 +107,18 @@ def make_article(data: bytes, *, where: str, suffix: str = "", declared: str | N
     DataError
         If the bytes are no text, or the page holds no article.
     """
-    if suffix in HTML_SUFFIXES or (suffix not in TEXT_SUFFIXES and _MARKUP.match(data)):
+    if is_page(data, suffix=suffix):
         from newslean.html import read_page  # the libraries behind it are an extra
 
         page = read_page(data, where=where, declared=declared)
         return Article(where, page.text, page.title)
     text = decode(data, where=where)
     return Article(where, text, front_matter(text)[1])
+
+
+def is_page(data: bytes, *, suffix: str) -> bool:
+    """Say whether the bytes of a file are a web page, as `make_article` takes them."""
+    return suffix in HTML_SUFFIXES or (suffix not in TEXT_SUFFIXES and _MARKUP.match(data) is not None)
 
 
 def unreadable(where: str, error: Exception) -> DataError:

@@ -12,6 +12,10 @@ from newslean.errors import DataError
 _DECLARED = re.compile(rb"""(?:charset|<\?xml[^>]*encoding)\s*=\s*["']?\s*([\w:.-]+)""", re.IGNORECASE)
 
 
+_DATES = {"original_date": True, "extensive_search": False, "max_date": "2100-01-01"}
+"""Of the metadata alone: a year in the text is no date of the text. And no date hangs on the day of the reading."""
+
+
 class Page(NamedTuple):
     """The article of a web page.
 
@@ -23,7 +27,7 @@ class Page(NamedTuple):
     title : str or None
         From the page's metadata, or its ``<title>``.
     date : str or None
-        Day on which it was published, ``2024-05-31``; where the metadata has none, what the page looks like.
+        Day on which it was published, ``2024-05-31``, if its metadata or its address tell.
     outlet : str or None
         Name of the site from the page's metadata, or the host of the address that the page gives for itself.
     """
@@ -71,7 +75,7 @@ def extract_page(page: str, *, where: str) -> Page:
             "Run pip install 'newslean[html]', or pass the page's text."
         ) from None
     try:
-        document = bare_extraction(page, include_comments=False, with_metadata=True)
+        document = bare_extraction(page, include_comments=False, with_metadata=True, date_extraction_params=_DATES)
     except Exception as error:  # noqa: BLE001 - pages hold anything, and the parsers below raise anything
         raise DataError(
             f"{where}: expected HTML; found a page that cannot be read ({type(error).__name__}). Pass its text."
@@ -80,8 +84,10 @@ def extract_page(page: str, *, where: str) -> Page:
         raise DataError(f"{where}: expected an article in the page; found no running text. Pass its text.")
     # Blank lines tell the splitter that each line is a paragraph of its own, not hard-wrapped text.
     text = "\n\n".join(document.text.splitlines())
-    site = document.sitename if "://" not in (document.sitename or "") else None  # pages name their Facebook page so
-    title, date, outlet = (
-        (value or "").strip() or None for value in (document.title, document.date, site or document.hostname)
+    # Metadata may hold anything: lists, numbers.
+    title, date, site, host = (
+        value.strip() or None if isinstance(value, str) else None
+        for value in (document.title, document.date, document.sitename, document.hostname)
     )
+    outlet = site if site and "://" not in site else host  # pages name their Facebook page so
     return Page(text, title, date, outlet)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from newslean.articles import printable_name
 from newslean.dump.columns import Columns
-from newslean.dump.records import WHOLE, Outcome, Reject
+from newslean.dump.records import WHOLE, CutOff, Outcome, Reject
 from newslean.errors import DataError
 
 
@@ -80,4 +80,4 @@ def guarded(outcomes: Iterator[Outcome], place: Place, *, caught: type[DataError
             yield outcome
     except caught as error:
         reject = place.reject("", error)
-        yield Reject(reject.source, f"after {last}", reject.reason) if last else reject
+        yield CutOff(reject.source, f"after {last}" if last else reject.position, reject.reason)

@@ -58,5 +58,11 @@ class Reject:
     reason: str
 
 
+class CutOff(Reject):
+    """A reject behind which an input gives nothing, because its bytes end too early or turn bad."""
+
+    __slots__ = ()
+
+
 Outcome: TypeAlias = Record | Reject
 """What a reader yields."""

@@ -17,6 +17,9 @@ _ADDRESS = re.compile(r"([A-Za-z][\w+.-]+)(?:://|::)")
 _EXTRAS = {"http": "remote", "https": "remote", "s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "hf": "hf"}
 """Extras that hold the package for an address's first word."""
 
+_PATIENCE = 60.0
+"""Seconds that a server may be silent."""
+
 _MAGIC = re.compile(r"[*?[]")
 _HIDDEN = re.compile(r"(?:^|/)\.")
 
@@ -69,7 +72,7 @@ def expand_remote(address: str) -> list[RemoteFile]:
             "Run pip install 'newslean[remote]', or name a file."
         ) from None
     try:
-        system, path = url_to_fs(address)
+        system, path = url_to_fs(address, **_settings(address))
         paths = _paths(system, path, web=_is_web(address))
     except ImportError as error:
         extra = _EXTRAS.get(address.rpartition("::")[2].partition("://")[0].lower())
@@ -88,8 +91,26 @@ def _is_web(address: str) -> bool:
     return address.lower().startswith("http")
 
 
+def _settings(address: str) -> dict[str, Any]:
+    """Give what a file system is opened with: on the web no end to a long file, for it is read as fast as it is scored.
+
+    aiohttp breaks a transfer off after five minutes, however well it goes.
+    """
+    if not re.match(r"https?://", address, re.IGNORECASE):
+        return {}
+    from aiohttp import ClientTimeout
+
+    return {"client_kwargs": {"timeout": ClientTimeout(total=None, sock_connect=_PATIENCE, sock_read=_PATIENCE)}}
+
+
 def _serves_parts(file: Any) -> bool:
-    """Say whether a server gives parts of a file: many do not tell, and fail where the second is asked for."""
+    """Say whether a server gives the parts that are asked for: many do not tell, and fail at the second.
+
+    What comes as one part, or is a stream anyway, is not asked for.
+    """
+    size = getattr(file, "size", None)
+    if not size or size <= file.blocksize:
+        return True
     try:
         file.seek(-1, io.SEEK_END)
         file.read(1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 
-from newslean.dump.records import Outcome, Reject
+from newslean.dump.records import CutOff, Outcome, Reject
 from newslean.errors import DataError
 
 
@@ -102,17 +102,19 @@ def read_past(
     DataError
         If the file cannot be read now.
     """
-    after = Start()
+    after, cut = Start(), None
     for step in islice(steps, None if whole else start.outcomes):
         if step.failed is not None and not is_stdin:
             raise DataError(f"{step.failed} Once it can be read, the run goes on behind what is known of it.")
         if stop():
             return None
-        after = step.after
+        after, cut = step.after, step.outcome if isinstance(step.outcome, CutOff) else None
     if whole:
         same = start.stdin.startswith(after.stdin + after.digest)
     else:
         same = after.outcomes == start.outcomes and start.digest in ("", after.digest)
+    if not same and cut is not None and not is_stdin:  # a connection that broke, say, is no other content
+        raise DataError(f"{source}: {cut.reason} Once it can be read, the run goes on behind what is known of it.")
     if not same:
         raise ChangedError(source)
     return after

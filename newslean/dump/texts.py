@@ -7,9 +7,11 @@ their content.
 import io
 from collections.abc import Iterator
 
-from newslean.articles import HTML_SUFFIXES, Article, make_article
+from newslean.articles import Article, is_page, make_article
 from newslean.dump.place import Place
 from newslean.dump.records import Outcome, Record
+from newslean.dump.remote import is_remote
+from newslean.dump.rows import host_of
 from newslean.errors import DataError
 from newslean.html import read_page
 
@@ -22,9 +24,10 @@ def read_text(stream: io.BufferedReader, place: Place, *, suffix: str = "") -> I
         return
     date = outlet = None
     try:
-        if suffix in HTML_SUFFIXES:
+        if is_page(data, suffix=suffix):
             text, title, date, outlet = read_page(data, where=place.source)
             article = Article(place.source, text, title)
+            outlet = outlet or (host_of(place.source) if is_remote(place.source) else None)
         else:
             article = make_article(data, where=place.source, suffix=suffix)
     except DataError as error:

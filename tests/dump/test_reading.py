@@ -58,6 +58,34 @@ def test_web_pages_tell_date_and_outlet(write, read, head, expected):
     assert (record.article.title, record.article.text) == ("Metals", PROSE.strip())
 
 
+def test_a_page_that_is_known_by_its_content_tells_them_too(stdin, read):
+    head = '<title>Metals</title><meta property="article:published_time" content="2024-05-31T10:00:00Z">'
+    stdin(f"<html><head>{head}</head><body><article><p>{PROSE}</p></article></body></html>".encode())
+    [record], _ = read("-")
+    assert (record.date, record.article.title) == ("2024-05-31", "Metals")
+
+
+@pytest.mark.parametrize(
+    ("head", "foot", "date"),
+    [
+        ("", "In 2003 the mine closed.", None),
+        ("", "<footer>© 2011 Arlen Post</footer>", None),
+        ('<meta property="article:published_time" content="2099-05-31T10:00:00Z">', "", "2099-05-31"),  # not today's
+    ],
+)
+def test_a_date_is_that_of_the_metadata_on_any_day(write, read, head, foot, date):
+    page = f"<html><head>{head}</head><body><article><p>{PROSE}</p><p>{foot}</p></article></body></html>"
+    assert [record.date for record in read(write("a.html", page))[0]] == [date]
+
+
+@pytest.mark.parametrize("headline", ['["Metals"]', '{"a": 1}', "7", "null"])
+def test_metadata_that_is_no_text_costs_no_page(write, read, headline):
+    data = f'{{"@context": "https://schema.org", "@type": "NewsArticle", "headline": {headline}}}'
+    page = f'<html><head><script type="application/ld+json">{data}</script></head><body><p>{PROSE}</p></body></html>'
+    [record], rejects = read(write("a.html", page))
+    assert (record.article.text, rejects) == (PROSE.strip(), [])
+
+
 def test_the_name_says_whether_it_is_a_page(write, read):
     fragment = f"<!doctype html><p>{PROSE}</p>"
     for name, text in (("a.html", PROSE.strip()), ("a.txt", fragment)):
@@ -119,7 +147,7 @@ def test_an_unknown_format_is_an_error_at_once():
         (b'\n {"text": "Tin rose."}\n', None, "line 2"),
         (b'\xef\xbb\xbf{"text": "Tin rose."}\n', None, "line 1"),
         ('{"text": "Tin rose."}\n'.encode("utf-16"), None, "line 1"),
-        (gzip.compress(b'{"text": "Tin rose."}\n'), None, "line 1"),
+        (gzip.compress(b'{"text": "Tin rose."}\n', mtime=0), None, "line 1"),
         (b'\n[ {"text": "Tin rose."}]', None, "item 1"),
         (b"\n Tin rose.\n", None, "whole file"),
         (b"[1] Tin rose.\n", None, "whole file"),

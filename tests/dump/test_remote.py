@@ -13,6 +13,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from newslean.dump.fingerprints import fingerprints
+from newslean.dump.remote import expand_remote
 from newslean.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,9 +117,11 @@ class Web(BaseHTTPRequestHandler):
 
     files: dict[str, bytes]
     parts: bool
+    asked: list[str]
 
     def do_GET(self) -> None:
         content = self.files.get(self.path.partition("?")[0])
+        self.asked.append(f"{self.command} {self.path}")
         if content is None:
             self.send_error(404)
             return
@@ -148,11 +151,12 @@ def web(request):
     class Served(Web):
         files: dict[str, bytes] = {}  # noqa: RUF012
         parts = request.param
+        asked: list[str] = []  # noqa: RUF012
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Served) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", Served.files
+        yield f"http://127.0.0.1:{server.server_port}", Served.files, Served.asked
         server.shutdown()
         thread.join()
 
@@ -161,7 +165,7 @@ def test_files_on_the_web(web, read):
     import pyarrow as pa
     from pyarrow.parquet import write_table
 
-    address, files = web
+    address, files, asked = web
     rows = [{"text": f"Tin rose {n} times. " + "Zinc fell. " * 100_000, "id": n} for n in range(6)]  # 6.6 MB in all
     lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
     table = io.BytesIO()
@@ -174,6 +178,11 @@ def test_files_on_the_web(web, read):
         assert {r.article.source for r in records} == {f"{address}/{name}"}
     [state] = fingerprints([f"{address}/a.jsonl?x"])
     assert (state["size"], state["Last-Modified"]) == (len(lines), CHANGED)
+    files["/e.txt"], asked[:] = b"Zinc fell.", []
+    assert len(read(f"{address}/e.txt")[0]) == 1
+    assert asked == ["HEAD /e.txt", "GET /e.txt"]  # what is small is not asked for twice
+    [found] = expand_remote(f"{address}/e.txt")
+    assert found.system.client_kwargs["timeout"].total is None  # a long file is read as fast as it is scored
     records, rejects = read([f"{address}/gone.jsonl", f"{address}/d?name=d.jsonl", f"{address}/a.jsonl"])
     assert len(records) == 6
     assert [reject.source for reject in rejects] == [f"{address}/gone.jsonl", f"{address}/d?name=d.jsonl"]

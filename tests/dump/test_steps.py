@@ -1,5 +1,6 @@
 """Reading goes on where it was, if what was read is still the same."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -105,6 +106,11 @@ def test_what_cannot_be_read_again_ends_the_run(write: Write, stdin: Callable[[b
     write("a.jsonl", foreign)
     with pytest.raises(DataError, match=rf"a\.jsonl: expected a column with the articles' text.*{again}"):
         list(read_steps(inputs, start=place))
+    packed, whole = write("c.jsonl.gz", gzip.compress(good)), [str(path.with_name("c.jsonl.gz")), inputs[1]]
+    behind = [*read_steps(whole, start=Start())][1].after
+    packed.write_bytes(packed.read_bytes()[:12])  # a connection that breaks looks the same
+    with pytest.raises(DataError, match=rf"c\.jsonl\.gz: expected.*{again}"):
+        list(read_steps(whole, start=behind))
     path.unlink()
     with pytest.raises(DataError, match=rf"a\.jsonl: expected a readable file.*No such file.*{again}"):
         list(read_steps(inputs, start=place))
