@@ -87,7 +87,7 @@ def printable_name(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def make_article(data: bytes, *, where: str, suffix: str = "", declared: str | None = None) -> Article:
+def make_article(data: bytes, *, where: str, suffix: str = "") -> Article:
     """Make an article of the bytes of one file.
 
     Parameters
@@ -99,8 +99,6 @@ def make_article(data: bytes, *, where: str, suffix: str = "", declared: str | N
     suffix : str
         The end of its name, such as ``.html``, in lower case; without one that
         says what it is, a file that begins as HTML does is taken for HTML.
-    declared : str, optional
-        Encoding of a page, if it is known from elsewhere; otherwise the one that the page names.
 
     Raises
     ------
@@ -110,7 +108,7 @@ def make_article(data: bytes, *, where: str, suffix: str = "", declared: str | N
     if is_page(data, suffix=suffix):
         from newslean.html import read_page  # the libraries behind it are an extra
 
-        page = read_page(data, where=where, declared=declared)
+        page = read_page(data, where=where)
         return Article(where, page.text, page.title)
     text = decode(data, where=where)
     return Article(where, text, front_matter(text)[1])

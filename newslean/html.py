@@ -11,7 +11,6 @@ from newslean.errors import DataError
 
 _DECLARED = re.compile(rb"""(?:charset|<\?xml[^>]*encoding)\s*=\s*["']?\s*([\w:.-]+)""", re.IGNORECASE)
 
-
 _DATES = {"original_date": True, "extensive_search": False, "max_date": "2100-01-01"}
 """Of the metadata alone: a year in the text is no date of the text. And no date hangs on the day of the reading."""
 

@@ -53,8 +53,8 @@ def locked(folder: Path) -> Iterator[None]:
     """Let one process at a time change a folder, where the system can; a kill frees the lock."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ".lock"
-    # Another user's, perhaps: a lock asks for no right to write.
-    handle = os.open(path, os.O_RDONLY if path.exists() else os.O_RDONLY | os.O_CREAT, 0o666)
+    # Only read, for it may be another user's: a lock asks for no right to write.
+    handle = os.open(path, os.O_RDONLY | (0 if path.exists() else os.O_CREAT), 0o666)
     try:
         lock(handle, wait=True)
         yield

@@ -14,8 +14,8 @@ from newslean.dump.remote import RemoteFile
 _REMOTE = ("ETag", "etag", "checksum", "md5Hash", "LastModified", "last_modified", "mtime", "updated")
 """Keys under which file systems elsewhere tell a file's state."""
 
-_ON_THE_WEB = "Last-Modified"
-"""Another, where there is none of those: some servers send the time of the request."""
+_LAST_RESORT = ("Last-Modified",)
+"""Those that count where there is none of these: some servers send the time of the request."""
 
 
 def fingerprints(inputs: Iterable[str | Path]) -> Iterator[dict[str, Any]]:
@@ -38,9 +38,8 @@ def _state(found: Found) -> dict[str, Any]:
             info = found.file.system.info(found.file.path)
         except Exception:  # noqa: BLE001 - each file system raises its own; reading will tell
             return {"size": None}
-        told = {key: str(info[key]) for key in _REMOTE if info.get(key)}
-        told = told or {key: str(info[key]) for key in (_ON_THE_WEB,) if info.get(key)}
-        return {"size": info.get("size"), **told}
+        keys = [key for key in _REMOTE if info.get(key)] or [key for key in _LAST_RESORT if info.get(key)]
+        return {"size": info.get("size"), **{key: str(info[key]) for key in keys}}
     if found.file is None:
         return {"size": None}
     try:

@@ -69,7 +69,7 @@ def import_labels(
     """
     out = Path(out)
     _check_place(out, append=append)
-    before = sha256(out) if out.exists() else ""
+    before = _hash_of(out)
     old, faults = _old_rows(out, schema), ImportFaults(every=all_faults)
     rows = [row for _, _, row in old]
     gatherer = Gatherer(schema, judge or Judge(schema), reading or Reading(), faults, known=rows)
@@ -85,10 +85,14 @@ def import_labels(
         lines = {id(row): line for _, line, row in old}
         content = "".join(lines.get(id(row)) or json.dumps(row, ensure_ascii=False) + "\n" for row in merged)
         _check(content, out, schema, [places[key_of(row)] for row in merged])
-        if before != (sha256(out) if out.exists() else ""):  # by another name of it, or a program that knows no lock
+        if _hash_of(out) != before:  # by another name of it, or by a program that knows no lock
             raise DataError(f"{out}: expected it unchanged while it was read; found it changed. Import again.")
         write_file(out, content)
     return Imported(notes, done, len(merged), wrote)
+
+
+def _hash_of(path: Path) -> str | None:
+    return sha256(path) if path.exists() else None
 
 
 def render_import(done: Imported, out: Path, *, every: bool = False) -> str:
