@@ -37,6 +37,22 @@ def choice(mood: list[str] | None = None, topic: list[str] | None = None, **more
     return {"completed_by": {"id": 1, "email": "anna"}, "result": results, **more}
 
 
+def test_what_was_written_while_an_import_read_is_not_lost(load, tmp_path, monkeypatch):
+    """By another name of the file, say, which has another lock."""
+    from train.exchange import importing
+
+    out, gather = load([studio(choice(["rise"]))]).out, importing.gather
+
+    def slow(*given):
+        out.write_text(out.read_text() + "\n")
+        return gather(*given)
+
+    monkeypatch.setattr(importing, "gather", slow)
+    with pytest.raises(DataError, match=r"x\.jsonl: expected it unchanged while it was read; found it changed"):
+        load([studio(choice(["fall"]), text="Two.")])
+    assert out.read_text().endswith("}\n\n")
+
+
 def test_times_of_a_tool_without_columns_are_left_out_as_asked(load):
     tasks = [studio(choice(["rise"], created_at="at noon"))]
     with pytest.raises(DataError, match="coded_at: expected a time"):
