@@ -134,6 +134,7 @@ def evaluate_oof(run: Run, oof: dict[str, Logits]) -> tuple[Report, dict[str, Pr
     if "transformer" in oof:
         found.append(cross_calibrated("mixed", oof["transformer"], *rest, beside=oof["baseline"]))
     report, learnt = {}, [*run.examples, *run.first]
+    place = run.reports(oof)
     for part, source in (("out_of_fold", None), ("seeds", SEED_SOURCE)):
         rows = [n for n, e in enumerate(run.examples) if source in (None, e.source)]
         if not rows:
@@ -142,7 +143,7 @@ def evaluate_oof(run: Run, oof: dict[str, Logits]) -> tuple[Report, dict[str, Pr
         chosen = [replace(p, labels=[p.labels[n] for n in rows], scores=[p.scores[n] for n in rows]) for p in found]
         words = unknown_share(examples, learnt, least=run.baseline.min_df)
         report[part] = evaluate(run.schema, examples, chosen, seed=run.seed, unknown_words=words)
-        write_report(report[part], examples, chosen, run.schema, run.place / part)
+        write_report(report[part], examples, chosen, run.schema, place / part)
     return report, {p.name: p for p in found}
 
 
@@ -151,7 +152,7 @@ def evaluate_held_out(run: Run, taggers: dict[str, Tagger]) -> Report:
     found = [tag_examples(name, tagger, run.held_out) for name, tagger in taggers.items()]
     words = unknown_share(run.held_out, [*run.examples, *run.first], least=run.baseline.min_df)
     report = evaluate(run.schema, run.held_out, found, seed=run.seed, unknown_words=words)
-    write_report(report, run.held_out, found, run.schema, run.place / "held_out")
+    write_report(report, run.held_out, found, run.schema, run.reports(taggers) / "held_out")
     return report
 
 

@@ -35,9 +35,10 @@ SEEDS = 3
 
 
 def draw_curve(run: Run, *, seeds: int = SEEDS) -> str:
-    """Measure, fit and write the curve of a run's labels beside its reports, and give it in short."""
+    """Measure, fit and write the curve of a run's labels beside its fits, and give it in short."""
     folder = run.place / f"curve-{_key(run.examples, run.schema, run.baseline, run.seed, seeds)}"
-    points = [*fold_points(run.place, run.folds), *experiment_points(run.work / "experiments", run.files, run.schema)]
+    points = fold_points(run.fits("transformer"), run.folds)
+    points += experiment_points(run.work / "experiments", run.files, run.schema)
     return _written(run.examples, run.schema, run.baseline, run.seed, seeds, folder, points)
 
 

@@ -19,10 +19,10 @@ from train.labels import Example, LabelFiles
 Point = dict[str, Any]
 
 
-def fold_points(place: Path, folds: int) -> list[Point]:
-    """Give macro-F1 of a run's transformer out of fold, where its report lies in a folder."""
+def fold_points(fits: Path, folds: int) -> list[Point]:
+    """Give macro-F1 of a run's transformer out of fold, where its report lies among its fits."""
     try:
-        report = json.loads((place / "out_of_fold" / "report.json").read_text(encoding="utf-8"))
+        report = json.loads((fits / "out_of_fold" / "report.json").read_text(encoding="utf-8"))
         found = {name: d["models"]["transformer"]["macro_f1"] for name, d in report["dimensions"].items()}
         rows = round(report["sentences"] * (1 - 1 / folds))
     except (OSError, ValueError, KeyError, TypeError):

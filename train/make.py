@@ -77,7 +77,7 @@ def make_models(
     if run.held_out:
         report["held_out"] = _measure_held_out(run, manifest, oof["transformer"], Tagger.load(published))
         _write_card(run, manifest, report, gate)
-    path = publish(run.staging, run.models / manifest.version, reports=[run.place / part for part in report])
+    path = publish(run.staging, run.models / manifest.version, reports=[run.reports(oof) / part for part in report])
     run.say(f"wrote {path}")
     return path, report
 

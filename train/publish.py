@@ -89,7 +89,7 @@ def publish_baseline(
         ),
     )
     path = run.models / f"{manifest.version}-baseline"
-    return publish(folder, path, reports=[run.place / part for part in report or ()])
+    return publish(folder, path, reports=[run.reports(oof) / part for part in report or ()])
 
 
 def publish(source: Path, path: Path, *, reports: Sequence[Path] = ()) -> Path:

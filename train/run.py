@@ -5,7 +5,7 @@ Knows inputs and paths; does no work.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -188,6 +188,10 @@ class Run:
     def fits(self, kind: str) -> Path:
         """Folder of the fits of a kind of model."""
         return self.place / f"{kind}-{self.fit_key(kind)}"
+
+    def reports(self, models: Collection[str]) -> Path:
+        """Folder of the reports on such models: those on a baseline alone lie apart from those on a transformer."""
+        return self.fits("transformer" if "transformer" in models else "baseline")
 
     @property
     def staging(self) -> Path:

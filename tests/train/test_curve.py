@@ -11,6 +11,7 @@ import pytest
 from newslean.schema import Schema
 from train import __main__ as program
 from train import curve
+from train.alone import train_baseline
 from train.curve_fit import fit_curve
 from train.curve_points import experiment_points, fold_points
 from train.curve_report import draw_plot, render_curve, render_short
@@ -115,7 +116,8 @@ def test_the_command_writes_all_and_does_nothing_twice(
 
 
 def test_points_of_the_transformer(trained: SimpleNamespace, schema: Schema, tmp_path: Path):
-    (point,) = fold_points(trained.run.place, 2)
+    train_baseline(replace(trained.run, models=tmp_path / "models"))  # whose reports lie apart
+    (point,) = fold_points(trained.run.fits("transformer"), 2)
     assert (point["rows"], set(point["macro_f1"])) == (24, {"topic", "mood"})
     assert fold_points(tmp_path, 2) == []
     files, quick = trained.run.files, replace(trained.run.finetuned, epochs=1)

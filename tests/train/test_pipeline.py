@@ -60,7 +60,7 @@ def test_the_report_has_every_part_and_measures_the_right_rows(trained: SimpleNa
     assert (len(run.examples), len(run.held_out)) == (48, 6)
     assert not {e.group for e in run.examples} & {e.group for e in run.held_out}
     for part in trained.report:
-        assert (run.place / part / "report.json").is_file()
+        assert (run.fits("transformer") / part / "report.json").is_file()
     # Rows this easy are learnt: chance is far below.
     assert trained.report["held_out"]["dimensions"]["topic"]["models"]["transformer"]["macro_f1"] > 0.7
 
