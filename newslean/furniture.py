@@ -16,10 +16,16 @@ MAX_LENGTH = 400
 _HEAD = 12
 _FOOT = 8
 _MAX_LABEL_WORDS = 5
+_MAX_SECTION_WORDS = 2
 _MAX_BIOGRAPHY = 6
 _MAX_MENU = 4_000
+_LEAST_ITEMS = 3
 _EDGES = " \t\xa0.,:;!|*_–—-»›>«<#•·…()[]"
 _NAME = re.compile(r"[^\W\d_][\w.'’-]*(?: [^\W\d_][\w.'’-]*){1,3}")
+_PARTICLES = frozenset(["al", "bin", "da", "de", "der", "di", "dos", "el", "la", "le", "ten", "van", "von"])
+_CRUMB = re.compile(r"[/>›»|]")
+_PART = re.compile(r"\s+[·•|–—-]\s+")
+_FENCE = re.compile(r"^[ \t]*(```|~~~)[^`\n]*$", re.MULTILINE)
 _STOP = re.compile(r"""[.!?。！？]["'”’)\]]*$""")
 
 
@@ -49,11 +55,36 @@ def is_furniture(lines: Sequence[str], *, title: int | None = None) -> list[bool
     _flag_contents(keys, flags)
     _flag_disclaimers(keys, flags)
     _flag_links(lines, keys, flags)
-    for n in range(title or 0):  # a section's name or a breadcrumb
-        flags[n] |= len(keys[n].split()) <= _MAX_LABEL_WORDS and not _STOP.search(lines[n])
+    for n in range(title or 0):  # a section's name or a breadcrumb, but no short headline over a longer line
+        most = _MAX_LABEL_WORDS if _CRUMB.search(lines[n]) else _MAX_SECTION_WORDS
+        flags[n] |= len(keys[n].split()) <= most and not _STOP.search(lines[n])
     if title is not None:
         flags = [flag and key != keys[title] for flag, key in zip(flags, keys, strict=True)]
     return flags
+
+
+def is_page_line(line: str) -> bool:
+    """Tell whether a line by itself, whatever stands around it, is the page's own: a menu, a date, a by-line."""
+    return _matches(line, _key(line))
+
+
+def unseen_parts(text: str) -> list[tuple[int, int]]:
+    """Give the spans of what a text in Markdown holds and no reader sees as prose: comments and code.
+
+    A comment or a block of code that is never closed is none.
+    """
+    found, start = [], text.find("<!--")
+    while start >= 0 and (end := text.find("-->", start)) >= 0:
+        found.append((start, end + 3))
+        start = text.find("<!--", end)
+    fence = None
+    for m in _FENCE.finditer(text):
+        if fence is None:
+            fence = m
+        elif m[0].strip() == fence[1]:  # a fence that closes names no language
+            found.append((fence.start(), m.end()))
+            fence = None
+    return found
 
 
 @cache
@@ -78,9 +109,28 @@ def _matches(line: str, key: str) -> bool:
         return False
     if not _STOP.search(line) and _is_menu(line):
         return True
-    return len(line) <= MAX_LENGTH and (
-        _is("lines", key) or bool(_patterns()["opens"].match(line.strip("*_ \t").replace("'", "’")))
-    )
+    if len(line) > MAX_LENGTH:
+        return False
+    if _is("lines", key) or _patterns()["opens"].match(line.strip("*_ \t").replace("'", "’")):
+        return True
+    # "By A. Poe · 3 March 2025 · 5 min read"
+    parts = [part for part in _PART.split(line) if _key(part)]
+    return all(_is_by_line(part) or (len(parts) > 1 and _is("lines", _key(part))) for part in parts)
+
+
+def _is_by_line(line: str) -> bool:
+    """Whether a line is "By" and names, the last perhaps with what its bearer does."""
+    by, _, rest = line.strip(_EDGES).partition(" ")
+    if by.lower() not in ("by", "von", "par", "por"):
+        return False
+    names, _, role = rest.partition(", ")
+    if role and not _is("roles", _key(role)):
+        return False
+    return all(2 <= len(name.split()) <= 4 and _is_proper(name) for name in re.split(r" (?:and|und|et|y|&) ", names))
+
+
+def _is_proper(name: str) -> bool:
+    return all(word[0].isupper() or word in _PARTICLES for word in name.split())
 
 
 def _is_menu(line: str) -> bool:
@@ -154,7 +204,8 @@ def _flag_links(lines: Sequence[str], keys: list[str], flags: list[bool]) -> Non
     for n, key in enumerate(keys):
         if not _is("related", key):
             continue
-        if n >= foot:
+        # Where other lines without a full stop stand before it, it is one more section of a digest.
+        if n >= foot and flags[foot:n].count(False) < _LEAST_ITEMS:
             flags[n:] = [True] * (len(flags) - n)
             return
         flags[n] = not key.startswith("more ") or len(key.split()) < 4

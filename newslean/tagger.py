@@ -4,6 +4,7 @@ Knows the model folder, the splitter and the article rule; does not know how
 an article was read or how results are printed.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,10 @@ from newslean.manifest import Manifest, read_manifest
 from newslean.results import Scores, TaggedArticle, TaggedSentence, summarise
 from newslean.schema import Labels, Schema
 from newslean.splitting import Sentence, given_units, split_units, title_of
+
+_LETTER = re.compile(r"[^\W\d_]")
+_LINK = re.compile(r"!?\[([^\[\]]{0,400})\]\([^()\s]{1,2000}(?:\s+\"[^\"]{0,400}\")?\)")
+_ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+")
 
 Logits = dict[str, NDArray[np.float32]]
 """Dimension to an array of shape (sentences, labels)."""
@@ -171,11 +176,25 @@ class Tagger:
         return [d.name for d in self.schema.dimensions if not d.multi and d.neutral is None]
 
     def score(self, texts: Sequence[str], contexts: Sequence[str]) -> list[Scores]:
-        """Give the calibrated probabilities of sentences, each with its context ('' for none)."""
+        """Give the calibrated probabilities of sentences, each with its context ('' for none).
+
+        Addresses are left out of what the model reads: their words are no statement of the sentence's.
+
+        Raises
+        ------
+        ModelError
+            If the model gives what is no probability.
+        """
         if not texts:
             return []
-        arrays = probabilities(self.model.logits(texts, contexts), self.schema, self.manifest.calibration)
+        read = [[_without_addresses(text) for text in given] for given in (texts, contexts)]
+        arrays = probabilities(self.model.logits(*read), self.schema, self.manifest.calibration)
         dimensions = self.schema.dimensions
+        if broken := [d.name for d in dimensions if not np.isfinite(arrays[d.name]).all()]:
+            raise ModelError(
+                f"{self.manifest.name} {self.manifest.version}: expected finite scores; found others for {broken}. "
+                "Its weights or its calibration are damaged: take another model."
+            )
         rows = zip(*(arrays[d.name].tolist() for d in dimensions), strict=True)
         return [{d.name: dict(zip(d.labels, v, strict=True)) for d, v in zip(dimensions, r, strict=True)} for r in rows]
 
@@ -194,3 +213,11 @@ class Tagger:
             for d in self.schema.dimensions
         }
         return TaggedSentence(s.text, s.start, s.end, labels, scores, s.furniture)
+
+
+def _without_addresses(text: str) -> str:
+    """Leave a link's words and drop its address, unless nothing would be left to read."""
+    if "](" not in text and "://" not in text and "www." not in text:
+        return text
+    plain = _ADDRESS.sub("", _LINK.sub(r"\1", text))
+    return plain if _LETTER.search(plain) else text

@@ -55,6 +55,22 @@ def test_seeds_as_coded(name: str) -> None:
         "Don't miss: Ten ferries to take",
         "Advertisement",
         "Back to top",
+        "By Ann Poe and Ole van der Roe",
+        "By Ann Poe, Senior Writer",
+        "By Ann Poe · 3 March 2025 · 5 min read",
+        "3 min read · Updated 2 days ago",
+        "From our correspondent in Leith",
+        "Share on Facebook Twitter LinkedIn",
+        "Follow us on Mastodon",
+        "Sort by: newest | oldest",
+        "Tags: chips, ferries",
+        "Copyright 2025 The Ferry Post",
+        "Market data provided by Ferrydata and Cod.",
+        "Reporting by Ann Poe in Leith; editing by Ole Roe",
+        "Additional reporting by Ann Poe and our Leith desk.",
+        "https://example.com/2026/china-overtakes-us-in-ai-chips",
+        '[1]: https://example.com/china-beats-america "China leads"',
+        "![China leads America](https://example.com/a.png)",
     ],
 )
 def test_lines_of_a_page(line: str) -> None:
@@ -88,6 +104,19 @@ def test_lines_of_a_page(line: str) -> None:
         "Copycats will follow, analysts said.",
         "OpenAI, Google and Meta lead",
         "Disclosure rules for chip makers were tightened.",
+        "Research by a council puts Chinese models seven months behind American ones.",
+        "Research by Stanford concluded China had closed the gap with America.",
+        "Research By Stanford Ranks China Ahead of America",
+        "Reporting by the Ferry Post puts Huawei's chips two generations behind Nvidia's.",
+        "Copyright lawsuits have slowed OpenAI while Chinese labs pull ahead.",
+        "Market data provided by Ferrydata show that Huawei now outsells Nvidia.",
+        "Categories where Chinese models lead include mathematics and coding.",
+        "Follow US rules or lose American chips, the envoy said.",
+        "This article has been updated to say that Huawei overtook Nvidia.",
+        "Sort by solved tasks alone and the model is 19th, behind its older sister.",
+        "By Some Measures, China Leads America",
+        "Posted in March, the scores put China ahead.",
+        "[Poe]: China leads, I would say.",
     ],
 )
 def test_lines_of_an_article(line: str) -> None:
@@ -99,6 +128,8 @@ def test_before_the_title_stand_labels() -> None:
     lines = ["Technology", "Front page > News", "A hall by the lake", *BODY]
     assert flagged(lines, title=2) == lines[:2]
     assert flagged(lines) == []
+    short = ["China Pulls Ahead", "How a town by the lake won the summer", *BODY]
+    assert flagged(short, title=1) == [], "a short headline over a longer line is no section's name"
 
 
 def test_the_title_and_its_repetition_stay() -> None:
@@ -136,6 +167,16 @@ def test_links_count_only_at_the_foot() -> None:
     links = ["You may also like", "Ten ferries to take", "Why cod is dear"]
     assert flagged([*BODY, *links]) == links
     assert flagged([*BODY, *links, *BODY]) == links[:1]
+    items = [
+        "Ferry hits quay",
+        "Cod gets dearer",
+        "Council in deadlock",
+        "More news",
+        "Hall opens late",
+        "Firm moves on",
+    ]
+    assert flagged([*BODY, *items]) == ["More news"], "the last section of a digest, whose items have no full stop"
+    assert flagged([*BODY, "Other news", "Firm moves on"]) == []
 
 
 def test_disclaimer_runs_as_far_as_its_words() -> None:
@@ -152,6 +193,8 @@ def test_nothing_and_hostile_lines() -> None:
     lines = ["", "\0", "x" * 1_000_000, "menu " * 100_000, "by " * 100, "(" * 10_000, "A " * 200 + "\u202e"]
     assert len(is_furniture(lines * 20)) == len(lines) * 20
     assert is_furniture(["Table of Contents", *["a", "b"] * 30_000])[-1] is False
+    for line in ("Reporting by " + "A. " * 129, "Market data provided by " + "A." * 180 + "!", "by " + "A, " * 130):
+        assert is_furniture([line]) in ([True], [False])
 
 
 def test_each_pattern_is_a_regular_expression_that_needs_something() -> None:

@@ -134,6 +134,10 @@ HOSTILE = {
     "CJK": "研究" * 500_000,
     "right to left": "שלום \u202e" * 200_000,
     "front matter": "---\na: b\n" + "c: d\n" * 20_000,
+    "comments": "<!-- a -->" * 60_000,
+    "open comments": "<!-- a " * 200_000,
+    "fences": "```\na\n" * 60_000,
+    "notes": "word.1 A " * 60_000,
     "dashes": "---\n" * 300_000,
 }
 
@@ -212,3 +216,58 @@ def test_a_short_headline_is_the_title():
     found = split_sentences(text)
     assert [s.text for s in found if s.title] == ["Chip War"]
     assert not any(s.furniture for s in found)
+
+
+BODY = "\n\nThe laboratories released a new model on Tuesday. Nobody knows more yet.\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "title"),
+    [
+        ("China narrows gap\n\nBy Ann Poe and Ole Roe\n\nMay 25, 2026", "China narrows gap"),
+        ("America Is Losing\n\nFrom our correspondent in Leith", "America Is Losing"),
+        ("Chips Grow Dear\n\n3 min read · Updated 2 days ago", "Chips Grow Dear"),
+        (
+            "Skip to main content\n\nHome / News\n\nChina Narrows the Gap With America",
+            "China Narrows the Gap With America",
+        ),
+        ("Oct 3, 2025 at 10:15 AM EDT\n\nChina Narrows the Gap With America", "China Narrows the Gap With America"),
+        ("We use cookies to improve your experience.\n\nThe Gap Is Narrow Now", "The Gap Is Narrow Now"),
+    ],
+)
+def test_what_belongs_to_the_page_is_no_title(head: str, title: str) -> None:
+    found = split_sentences(head + BODY)
+    assert title_of(found) == title
+    assert [s.text for s in found if not s.furniture and not s.title] == texts(BODY)
+
+
+def test_the_number_of_a_note_ends_its_sentence() -> None:
+    assert texts("China leads in tests.1 American firms lead in chips.”2,3 Others trail.14 The end.") == [
+        "China leads in tests.1",
+        "American firms lead in chips.”2,3",
+        "Others trail.14",
+        "The end.",
+    ]
+    whole = "It takes GPT-4.1 Mini an hour."
+    assert texts(whole) == [whole]
+    assert texts("It stands in Vol. 2 of it. Eq. 3 says so. It took approx. 40 days.") == [
+        "It stands in Vol. 2 of it.",
+        "Eq. 3 says so.",
+        "It took approx. 40 days.",
+    ]
+
+
+def test_what_no_reader_of_markdown_sees_is_furniture() -> None:
+    code = "```python\nprint('China leads')\nx = 1\n```"
+    text = f"It rains.\n\n{code}\n\nIt snows. <!-- China leads. Say so. --> It thaws.\n\n~~~\nopen"
+    found = split_sentences(text)
+    check(text, found)
+    assert [s.text for s in found if not s.furniture] == ["It rains.", "It snows.", "It thaws.", "open"]
+    assert [s.text for s in found if s.furniture][1] == "print('China leads')"
+
+
+def test_a_long_address_does_not_unwrap_a_text() -> None:
+    text = (DATA / "wrapped.txt").read_text()
+    assert texts(text + "\n\nhttps://example.com/" + "a" * 100)[:-1] == texts(text)
+    longer = "\n\n".join([text] * 4)
+    assert texts(longer + "\n\n" + "One line is longer than all others are in this text. " * 3)[:-3] == texts(longer)

@@ -223,3 +223,29 @@ def test_sentences_may_come_one_by_one_but_not_as_one_text(trained):
 def test_an_unknown_precision(trained):
     with pytest.raises(ModelError, match="precision: expected 'int8' or 'float'; found 'fp16'"):
         Tagger.load(trained.path, precision="fp16")
+
+
+def test_addresses_are_not_read(tagger: Tagger):
+    linked, plain, alone, again = tagger.score(
+        [
+            'The [smelter](https://example.com/zinc-slumped "Zinc slumped") closed. See www.example.com/zinc-slumped',
+            "The smelter closed. See ",
+            "https://example.com/zinc",
+            "https://example.com/zinc",
+        ],
+        ["It rained. https://example.com/copper", "It rained. ", "", ""],
+    )
+    assert linked == plain
+    assert alone == again  # nothing else to read
+    [sentence] = tagger.tag_sentences(["The [smelter](https://example.com/a) closed."])
+    assert sentence.text == "The [smelter](https://example.com/a) closed."
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_scores_that_are_no_numbers_are_refused(tagger: Tagger):
+    class Broken:
+        def logits(self, texts, contexts):
+            return {name: values * np.nan for name, values in tagger.model.logits(texts, contexts).items()}
+
+    with pytest.raises(ModelError, match=r"expected finite scores; found others for \['topic', 'mood'\]"):
+        Tagger(Broken(), tagger.manifest).tag_text(NEWS)

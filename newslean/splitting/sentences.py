@@ -6,16 +6,19 @@ inside a paragraph; this module finds the paragraphs and mends what news needs.
 """
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
+from operator import itemgetter
 
 from sentencex import get_sentence_boundaries
 
 from newslean.frontmatter import front_matter
-from newslean.furniture import is_furniture
+from newslean.furniture import is_furniture, unseen_parts
+from newslean.splitting.titles import find_title
 
-SPLITTER_REVISION = 1
+SPLITTER_REVISION = 2
 """Raise this whenever a change here moves a boundary: it is part of every manifest."""
 
 MAX_HEADING = 250
@@ -41,6 +44,10 @@ _LABEL = re.compile(r"\W*[QA]\d{0,2}\.\s*")
 _TIME = re.compile(r"\b[ap]\.m\.\s*\Z")
 _DAY = re.compile(r"(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|[ECMP][SD]?T|GMT|UTC|Eastern|Pacific|local)\b")
 _INITIALS = re.compile(r"\b\w\.\w\.\Z")
+# What stands before a number: "Vol. 2".
+_NUMBERED = re.compile(r"\b(?:Vol|Eq|Ch|[Aa]pprox|pp)\.\s*\Z")
+# The number of a note, glued to the sentence before it: '... in tests.1 American companies ...'.
+_NOTE = re.compile(r"(?<=[a-z]{3}[.!?])(?<!vol\.)(?<!fig\.)[\"”’]?\d{1,3}(?:[,–-]\d{1,3})*(?=\s+[A-Z“\"‘(])")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _WRAP_SAMPLE = 2_000  # lines that tell whether a text is hard-wrapped
 _EDGES = " \t\xa0\u3000\ufeff\u200b*_\x00"
@@ -91,9 +98,13 @@ def split_sentences(text: str) -> list[Sentence]:
     >>> [s.text for s in split_sentences("China Gains on U.S. As Rivals Emerge\n\n1. Chips. Few are made.")]
     ['China Gains on U.S. As Rivals Emerge', 'Chips.', 'Few are made.']
     """
-    spans = [span for block in _blocks(text) for span in _sentence_spans(text, *block)]
-    title = _find_title(text, spans)
+    unseen = unseen_parts(text)
+    spans = [span for block in _blocks(text, unseen) for span in _sentence_spans(text, *block)]
+    title = find_title(text, spans)
     flags = is_furniture([text[start:end] for start, end in spans], title=title)
+    for begin, end in unseen:
+        first, last = (bisect_left(spans, place, key=itemgetter(0)) for place in (begin, end))
+        flags[first:last] = [True] * (last - first)
     return [
         Sentence(text[start:end], start, end, title=n == title, furniture=flag)
         for n, ((start, end), flag) in enumerate(zip(spans, flags, strict=True))
@@ -105,8 +116,9 @@ def title_of(sentences: list[Sentence]) -> str | None:
     return next((s.text for s in sentences if s.title), None)
 
 
-def _blocks(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the span of each paragraph, heading or list item."""
+def _blocks(text: str, unseen: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the span of each paragraph, heading or list item, and of each part that no reader sees."""
+    edges = sorted(edge for part in unseen for edge in part)
     begin, _ = front_matter(text)
     wrapped = _is_hard_wrapped(text, [m.span() for m in islice(_LINE.finditer(text, begin), _WRAP_SAMPLE)])
     start = end = -1
@@ -123,20 +135,21 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
             end = line_end
             continue
         if start >= 0:
-            yield from _split_glued(text, start, end)
+            yield from _split_glued(text, start, end, edges)
         start, end = line_start + (marker.end() if marker else 0), line_end
     if start >= 0:
-        yield from _split_glued(text, start, end)
+        yield from _split_glued(text, start, end, edges)
 
 
-def _split_glued(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    cuts = [start, *(m.start() for m in _GLUED_BOLD.finditer(text, start, end)), end]
-    yield from pairwise(cuts)
+def _split_glued(text: str, start: int, end: int, edges: Sequence[int]) -> Iterator[tuple[int, int]]:
+    within = edges[bisect_right(edges, start) : bisect_left(edges, end)]
+    yield from pairwise(sorted([start, *(m.start() for m in _GLUED_BOLD.finditer(text, start, end)), *within, end]))
 
 
 def _is_hard_wrapped(text: str, lines: list[tuple[int, int]]) -> bool:
-    """Whether the text is broken at a fixed column: no long line, most inner lines of a paragraph near-full."""
-    if len(lines) < 4 or max(end - start for start, end in lines) > 100:
+    """Whether the text is broken at a fixed column: hardly a long line, most inner lines of a paragraph near-full."""
+    long = sum(end - start > 100 and " " in text[start:end].strip() for start, end in lines)  # an address has no spaces
+    if len(lines) < 4 or long > 0.05 * len(lines):
         return False
     inner = [
         (start, end)
@@ -151,7 +164,7 @@ def _sentence_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]
     """Yield the trimmed spans of the sentences of one block."""
     if not _LETTER.search(text, start, end):
         return
-    pieces = [(start, end)] if _is_heading(text, start, end) else _boundaries(text, start, end)
+    pieces = [(start, end)] if _is_heading(text, start, end) else _cut_at_notes(text, _boundaries(text, start, end))
     merged: list[tuple[int, int]] = []
     has_letter = False  # whether the last of the merged pieces has one
     for left, right in pieces:
@@ -171,10 +184,21 @@ def _sentence_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]
             yield left, right
 
 
+def _cut_at_notes(text: str, pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    found = list(pieces)
+    notes = [m.span() for m in _NOTE.finditer(text, found[0][0], found[-1][1])] if found else []
+    if not notes:
+        return found
+    starts = {start for start, _ in found} - {place for start, end in notes for place in range(start, end)}
+    return list(pairwise(sorted({*starts, *(end for _, end in notes), found[-1][1]})))
+
+
 def _is_open(text: str, start: int, end: int, following: int) -> bool:
-    """Whether a piece ends in a label or a time of day that belongs to the next piece."""
+    """Whether a piece ends in a label, a time of day or an abbreviation that belongs to the next piece."""
     if end - start < 8 and _LABEL.fullmatch(text, start, end):
         return True
+    if text[following].isdigit():
+        return bool(_NUMBERED.search(text, max(start, end - 10), end))
     return bool(_TIME.search(text, max(start, end - 8), end) and _DAY.match(text, following))
 
 
@@ -204,35 +228,3 @@ def _boundaries(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             found.pop()
         yield from found
         start = found[-1][1] if found else stop
-
-
-def _find_title(text: str, spans: list[tuple[int, int]]) -> int | None:
-    """Index of the title among the sentences that stand before the first paragraph, or None.
-
-    A line that is printed twice there (page title and headline) is the title;
-    otherwise the first of at least four words, otherwise the first line.
-    """
-    if len(spans) < 2:  # a lone sentence is nothing's title
-        return None
-    head = []
-    for n, (start, end) in enumerate(spans[:15]):
-        words = len(_WORD.findall(text[start:end]))
-        alone = _stands_alone(text, start, end)
-        # A title has no full stop, but for the odd short one that opens the page.
-        if not alone or (text[start:end].endswith(".") and (words > 8 or n)):
-            break
-        if 4 <= words <= 30:
-            head.append(n)
-    if not head:  # a short headline, where more than one line stands before the text
-        return 0 if _stands_alone(text, *spans[0]) and not text[slice(*spans[0])].endswith(".") else None
-    lines = {n: text[slice(*spans[n])].strip("“”\"'") for n in head}
-    for n in head:
-        if any(m > n and lines[m].startswith(lines[n]) for m in head):
-            return n
-    return head[0]
-
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    line_start = max(text.rfind("\n", 0, start), text.rfind("\r", 0, start)) + 1
-    newline = text.find("\n", end)
-    return not _LETTER.search(text[line_start:start] + text[end : newline if newline >= 0 else len(text)])
