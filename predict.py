@@ -6,26 +6,35 @@ that ``--help`` is quick.
 """
 
 import os
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import click
+try:
+    import click
 
-from newslean import __version__
-from newslean.errors import DataError, NewsleanError, Stopped
-from newslean.output import write_json
-from newslean.report import write_text
-from newslean.scoring import FORMATS
-from newslean.scoring.command import check_no_dump, dump_options, score
-from newslean.screen import visible
-from newslean.target import check_target, drop_output, open_new, standard_output
+    from newslean import __version__
+    from newslean.errors import DataError, NewsleanError, Stopped
+    from newslean.output import write_json
+    from newslean.report import write_text
+    from newslean.results import TaggedArticle
+    from newslean.scoring import FORMATS
+    from newslean.scoring.command import check_no_dump, dump_options, score
+    from newslean.screen import visible
+    from newslean.target import check_target, drop_output, open_new, standard_output
+except KeyboardInterrupt:  # before main can tell of it
+    print("predict.py: interrupted", file=sys.stderr)
+    sys.exit(130)
 
 HERE = Path(__file__).resolve().parent
 
 GIVEN = click.core.ParameterSource.COMMANDLINE
+
+FOREIGN = frozenset({".bz2", ".gz", ".ndjson", ".tsv", ".xls", ".xlsx", ".xz", ".zip", ".zst"})
+"""Ends of names that promise what is never written."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,7 +85,8 @@ def main(context: click.Context, /, articles: tuple[str, ...], **options: Any) -
     """
     general = {name: options.pop(name) for name in ("style", "model", "out", "min_confidence", "color")}
     try:
-        if general["out"] and Path(general["out"]).suffix in FORMATS:
+        check_out(general["out"], articles, style=general["style"])
+        if general["out"] and Path(general["out"]).suffix.lower() in FORMATS:
             code = score(articles, **general, **options, tell=tell)
         else:
             given = [name for name in options if context.get_parameter_source(name) is GIVEN]
@@ -123,7 +133,7 @@ def predict(
     if "-" in paths and sys.stdin.isatty():
         tell("Reading an article from the terminal; end it with Ctrl-D (Windows: Ctrl-Z, Enter).")
     tagger = Tagger.load(model, min_confidence=min_confidence)
-    tagged = tagger.tag_articles(read())
+    tagged = with_sentences(tagger.tag_articles(read()), tagger.schema.unit, reject)
     with open_new(out) if out is not None else standard_output(utf8=style == "json") as stream:
         if style == "json":
             as_list = len(paths) > 1 or os.path.isdir(paths[0])
@@ -133,6 +143,34 @@ def predict(
         if not done:
             raise DataError(f"expected at least one article; found none in {', '.join(paths)}. Nothing was written.")
     return 1 if rejected else 0
+
+
+def with_sentences(
+    articles: Iterable[TaggedArticle], unit: str, reject: Callable[[str, str], None]
+) -> Iterator[TaggedArticle]:
+    """Pass on articles with something that was tagged: shares of nothing look like those of other news."""
+    for article in articles:
+        if article.sentences:
+            yield article
+        else:
+            reject(article.source, f"expected an article; found no {unit} in it to tag. Leave it out.")
+
+
+def check_out(out: str | None, articles: tuple[str, ...], *, style: str | None) -> None:
+    """Refuse a file whose end promises another form than what is written, or that standard input reads."""
+    end = Path(out or "").suffix.lower()
+    if end == ".json" and style != "json":
+        raise DataError(f"{out}: expected --format json for a name that ends in {end}; found none. Add it.")
+    if end in FOREIGN:
+        raise DataError(
+            f"{out}: expected a name that ends in .txt, in .json with --format json, or for tables of a dump in "
+            f"{', '.join(FORMATS)}; found {end}. Change its end."
+        )
+    if out and "-" in articles and sys.stdin is not None:
+        with suppress(OSError, ValueError):  # nothing there yet; or standard input is closed, or no file at all
+            given = os.fstat(sys.stdin.fileno())
+            if stat.S_ISREG(given.st_mode) and os.path.samestat(given, os.stat(out)):
+                raise DataError(f"{out}: expected a file to write; found standard input's own. Name another file.")
 
 
 def fail(message: str, *, code: int = 2) -> int:

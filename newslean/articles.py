@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from newslean.decoding import decode
+from newslean.decoding import beginning, decode
 from newslean.errors import DataError
 from newslean.frontmatter import front_matter
 
@@ -25,7 +25,10 @@ TEXT_SUFFIXES = frozenset({".txt", ".md", ".html", ".htm"})
 HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 """Endings of web pages."""
 
-_MARKUP = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+# Never tried again (?>, *+): many comments could be cut up in very many ways.
+_MARKUP = re.compile(
+    r"(?>\s+|<\?xml[^>]*>|<!--.*?-->)*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ def read_articles(
     paths : str, Path or iterable of them
         Files; ``-`` for standard input; folders, which stand for all ``.txt``,
         ``.md`` and ``.html`` files in them and below, in the order of their
-        paths, hidden ones left out.
+        paths, hidden ones left out. Links to folders in them are rejected:
+        they may lead in a circle.
     on_reject : callable, optional
         Called with ``(source, reason)`` for each input that cannot be read; reading then goes on.
 
@@ -116,7 +120,7 @@ def make_article(data: bytes, *, where: str, suffix: str = "") -> Article:
 
 def is_page(data: bytes, *, suffix: str) -> bool:
     """Say whether the bytes of a file are a web page, as `make_article` takes them."""
-    return suffix in HTML_SUFFIXES or (suffix not in TEXT_SUFFIXES and _MARKUP.match(data) is not None)
+    return suffix in HTML_SUFFIXES or (suffix not in TEXT_SUFFIXES and _MARKUP.match(beginning(data)) is not None)
 
 
 def unreadable(where: str, error: Exception) -> DataError:
@@ -127,24 +131,40 @@ def unreadable(where: str, error: Exception) -> DataError:
     )
 
 
+def linked_folder(path: str | Path) -> DataError:
+    """Make the error of a link to a folder that stands in a folder: it may lead round in a circle."""
+    return DataError(
+        f"{printable_name(path)}: expected a folder; found a link to one, which is not followed. Name it itself."
+    )
+
+
 def _expand(path: str | Path) -> Iterator[str | Path | DataError]:
     """Yield the inputs that a path stands for, and an error in place of each that it hides."""
     if str(path) == "-" or not os.path.isdir(path) or not str(path):
         yield path
         return
     faults: list[OSError] = []
-    found = []
+    found, linked = [], []
     for folder, folders, files in os.walk(path, onerror=faults.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        linked += [link for name in folders if os.path.islink(link := os.path.join(folder, name))]
         found += [Path(folder, name) for name in files if not name.startswith(".")]
     found = sorted(file for file in found if file.suffix.lower() in TEXT_SUFFIXES)
-    yield from found
+    yield from map(_regular, found)
+    yield from map(linked_folder, sorted(linked))
     yield from (unreadable(fault.filename, fault) for fault in faults)
-    if not found and not faults:
+    if not found and not linked and not faults:
         endings = ", ".join(sorted(TEXT_SUFFIXES))
         yield DataError(
             f"{printable_name(path)}: expected files that end in {endings}; found none. Name the files themselves."
         )
+
+
+def _regular(file: Path) -> Path | DataError:
+    """Keep a pipe or a device from being read by chance: nothing may ever come from it."""
+    if os.path.isfile(file) or not os.path.exists(file):  # what is missing is told when it is opened
+        return file
+    return DataError(f"{printable_name(file)}: expected a regular file; found a pipe or a device. Name it itself.")
 
 
 def _read_article(path: str | Path) -> Article:

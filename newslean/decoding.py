@@ -56,15 +56,19 @@ _SUPERSETS = {
     "euc_kr": "cp949",
 }
 _LETTER = re.compile(r"[^\W_]")
+# In a legacy encoding faults are far more than what looks like a whole character, of two bytes, by chance.
+_EVIDENCE = 2
+_EVIDENCE_PER_FAULT = 10
 
 
 def decode(data: bytes, *, where: str, declared: str | None = None) -> str:
     """Turn the bytes of a text into characters.
 
-    Tried in this order: a byte order mark, UTF-16 without one, UTF-8, the
-    declared encoding, a guess among legacy encodings by charset-normalizer.
-    The guess is right for Western, Cyrillic, Greek, Arabic and East Asian prose;
-    Central European letters may be taken for Western ones.
+    Tried in this order: a byte order mark, UTF-16 without one, UTF-8, UTF-8
+    with few faults (each becomes U+FFFD), the declared encoding, a guess among
+    legacy encodings by charset-normalizer. The guess is right for Western,
+    Cyrillic, Greek, Arabic and East Asian prose; Central European letters may
+    be taken for Western ones.
 
     Parameters
     ----------
@@ -86,11 +90,17 @@ def decode(data: bytes, *, where: str, declared: str | None = None) -> str:
     text = _decode_unicode(data, where)
     if text is None:
         _check_controls(data, where, limit=_MAX_CONTROLS_LEGACY)
-        text = _decode_legacy(data, where, declared)
+        text = _decode_damaged(data) or _decode_legacy(data, where, declared)
     if not data:
         raise DataError(f"{where}: expected an article; found an empty file. Leave it out.")
     check_words(text, where=where)
     return text
+
+
+def beginning(data: bytes, *, size: int = 1 << 16) -> str:
+    """Give the first characters of a file, without its mark, to tell its kind by; only those of ASCII are sure."""
+    mark = next((codec for mark, codec in MARKS if data.startswith(mark)), None)
+    return data[:size].decode(mark or _utf16_without_mark(data) or "latin-1", "ignore")
 
 
 def check_words(text: str, *, where: str) -> None:
@@ -114,6 +124,8 @@ def _decode_unicode(data: bytes, where: str) -> str | None:
     except UnicodeDecodeError as error:
         if mark is None:
             return None
+        if codec == "utf-8-sig" and (damaged := _decode_damaged(data)):
+            return damaged.removeprefix("\ufeff")
         raise DataError(
             f"{where}: expected {codec}, as its first bytes say; found a fault at byte {error.start:,}. "
             "Save it again as UTF-8."
@@ -133,6 +145,18 @@ def _utf16_without_mark(data: bytes) -> str | None:
     if max(even, odd) < 0.6 * half or min(even, odd) > 0.1 * half:
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _decode_damaged(data: bytes) -> str | None:
+    """Decode UTF-8 with few faults beside its whole characters: stray bytes, or a character cut off at the end."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    text = decoder.decode(data)  # keeps back what is cut off, which is no sign against UTF-8
+    faults = text.count("\ufffd") - data.count("\ufffd".encode())
+    whole = text.replace("\ufffd", "")
+    evidence = len(whole.encode()) - len(whole)  # bytes within characters: two in a curly quote
+    if evidence < max(_EVIDENCE, _EVIDENCE_PER_FAULT * faults):
+        return None
+    return text + decoder.decode(b"", final=True)
 
 
 def _decode_legacy(data: bytes, where: str, declared: str | None) -> str:

@@ -91,12 +91,22 @@ class Finetuned:
         -------
         dict
             Dimension to float32 array of shape (len(texts), labels).
+
+        Raises
+        ------
+        ModelError
+            If graph and tokenizer do not fit each other.
         """
         names = list(self.manifest.schema.names)
 
         def score(pair: tuple[str, str]) -> list[NDArray[np.float32]]:
             encoding = encode(self.tokenizer, *pair, max_length=self.manifest.max_length)
-            return list(self.session.run(names, self._feed(encoding)))
+            try:
+                return list(self.session.run(names, self._feed(encoding)))
+            except Exception as error:  # noqa: BLE001 - ONNX Runtime raises bare exceptions of its own
+                raise ModelError(
+                    f"{GRAPH}: expected it to take what its tokenizer gives; {error}. Train the model again."
+                ) from None
 
         pairs = list(zip(texts, contexts, strict=True))
         if self.threads == 1:

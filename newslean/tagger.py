@@ -24,7 +24,6 @@ from newslean.splitting import Sentence, given_units, split_units, title_of
 
 _LETTER = re.compile(r"[^\W\d_]")
 _LINK = re.compile(r"!?\[([^\[\]]{0,400})\]\([^()\s]{1,2000}(?:\s+\"[^\"]{0,400}\")?\)")
-_ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+")
 
 Logits = dict[str, NDArray[np.float32]]
 """Dimension to an array of shape (sentences, labels)."""
@@ -178,7 +177,7 @@ class Tagger:
     def score(self, texts: Sequence[str], contexts: Sequence[str]) -> list[Scores]:
         """Give the calibrated probabilities of sentences, each with its context ('' for none).
 
-        Addresses are left out of what the model reads: their words are no statement of the sentence's.
+        The addresses of links in Markdown are left out of what the model reads: they are no words of it.
 
         Raises
         ------
@@ -217,7 +216,5 @@ class Tagger:
 
 def _without_addresses(text: str) -> str:
     """Leave a link's words and drop its address, unless nothing would be left to read."""
-    if "](" not in text and "://" not in text and "www." not in text:
-        return text
-    plain = _ADDRESS.sub("", _LINK.sub(r"\1", text))
+    plain = _LINK.sub(r"\1", text) if "](" in text else text
     return plain if _LETTER.search(plain) else text

@@ -126,6 +126,39 @@ def test_folder_is_read_in_order_without_hidden_or_foreign_files(tmp_path: Path)
     assert found == ["a.txt", "b/1.TXT", "b/2.md", "z.txt"]
 
 
+def test_a_linked_folder_in_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    write(tmp_path / "out" / "b.txt", "It pours.")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "out")
+    (tmp_path / "in" / ".hidden").symlink_to(tmp_path / "out")
+    (tmp_path / "in" / "round").symlink_to(tmp_path / "in")
+    with pytest.raises(DataError, match=r"in/link: expected a folder; found a link to one, .* Name it itself"):
+        read_one(tmp_path / "in")
+    write(tmp_path / "in" / "a.txt", "It rains.")
+    rejected: list[tuple[str, str]] = []
+    found = list(read_articles([tmp_path / "in"], on_reject=lambda *told: rejected.append(told)))
+    assert [article.text for article in found] == ["It rains."]
+    assert [source for source, _ in rejected] == [str(tmp_path / "in")] * 2
+    assert [reason.partition(":")[0] for _, reason in rejected] == [
+        str(tmp_path / "in" / name) for name in ("link", "round")
+    ]
+    assert [a.text for a in read_articles([tmp_path / "in" / "link"])] == ["It pours."]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.txt")
+    write(tmp_path / "b.txt", "It rains.")
+    (tmp_path / "c.txt").symlink_to(tmp_path / "b.txt")
+    (tmp_path / "d.txt").symlink_to(tmp_path / "gone")
+    rejected: list[str] = []
+    found = list(read_articles([tmp_path], on_reject=lambda _, reason: rejected.append(reason)))
+    assert [article.text for article in found] == ["It rains."] * 2
+    assert f"{tmp_path / 'a.txt'}: expected a regular file; found a pipe" in rejected[0]
+    assert "No such file" in rejected[1]
+
+
 def test_folder_without_articles_is_an_error(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", "a,b")
     with pytest.raises(DataError, match=r"expected files that end in .*\.md.*; found none"):
@@ -248,6 +281,30 @@ class TestHtml:
         assert read_one("-").text == expected
         assert read_one(write(tmp_path / "saved", page)).text == expected
         assert read_one(write(tmp_path / "a.txt", page)).text == page.decode()
+
+    @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+    @pytest.mark.parametrize(
+        "head",
+        [
+            "",
+            "<!-- saved from (0042) <p> -->\n<!---->",
+            '<?xml version="1.0" encoding="utf-8"?>\n<!-- a -->\n<?xml-s?>',
+        ],
+    )
+    def test_page_is_known_by_what_follows_marks_and_comments(
+        self, stdin: Callable[[bytes], None], codec: str, head: str
+    ) -> None:
+        stdin((head + (DATA / "page.html").read_text(encoding="utf-8")).encode(codec))
+        assert read_one("-").text == read_one(DATA / "page.html").text
+
+    @pytest.mark.parametrize("text", ["<!-- html --> It rains.", "<!-- <html>", "<!---->" * 5_000, "It rains. <html>"])
+    def test_a_comment_makes_no_page(self, text: str) -> None:
+        assert not articles.is_page(text.encode(), suffix="")
+
+    def test_a_page_with_a_stray_byte(self, tmp_path: Path) -> None:
+        sentence = "“Doors are open – at last,” said the lab’s owner to the first forty “guests”."
+        page = f'<html><head><meta charset="utf-8"></head><body><p>{sentence}</p></body></html>'.encode()
+        assert sentence in read_one(write(tmp_path / "a.html", page.replace(b"<p>", b"<p>\xff "))).text
 
     @pytest.mark.parametrize("codec", ["windows-1251", "utf-8", "utf-16"])
     def test_declared_encoding(self, tmp_path: Path, codec: str) -> None:

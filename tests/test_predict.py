@@ -139,6 +139,12 @@ def test_good_and_bad_together(news: Path):
         (["news.txt", "--out", "./news.txt"], "one of the articles"),
         ([".", "--out", "news.txt"], "one of the articles"),
         (["news.txt", "--out", "/dev/full"], "device"),
+        (["news.txt", "--out", "t.CSV"], "t.CSV: expected a name that ends in"),
+        (["news.txt", "--out", "t.csv.gz"], "t.csv.gz: expected a name that ends in .txt"),
+        (["news.txt", "--out", "t.TSV"], "found .tsv. Change its end"),
+        (["news.txt", "--out", "t.json"], "expected --format json"),
+        (["news.txt", "--out", "t.json", "--format", "text"], "expected --format json"),
+        (["news.txt", "--out", "t.xlsx", "--format", "json"], "found .xlsx. Change its end"),
     ],
 )
 def test_bad_options_are_told(news: Path, arguments: list[str], reason: str):
@@ -148,6 +154,39 @@ def test_bad_options_are_told(news: Path, arguments: list[str], reason: str):
     assert reason in result.stderr.decode()
     assert os.listdir(news.parent) == ["news.txt"]
     assert news.read_text(encoding="utf-8") == NEWS
+
+
+@pytest.mark.parametrize("out", ["news.txt", "link.txt"])
+@pytest.mark.parametrize("rest", [[], ["--format", "json"]])
+def test_standard_input_is_not_replaced_by_its_report(news: Path, out: str, rest: list[str]):
+    (news.parent / "link.txt").symlink_to(news)
+    with open(news, "rb") as given:
+        result = predict("-", "--out", out, *rest, cwd=news.parent, input=None, stdin=given)
+    assert result.returncode == 2
+    assert f"{out}: expected a file to write; found standard input's own" in result.stderr.decode()
+    assert news.read_text(encoding="utf-8") == NEWS
+
+
+def test_a_table_does_not_replace_standard_input(news: Path):
+    table = news.rename(news.with_name("news.csv"))
+    with open(table, "rb") as given:
+        result = predict("-", "--out", "news.csv", "--overwrite", cwd=table.parent, input=None, stdin=given)
+    assert result.returncode == 2
+    assert table.read_text(encoding="utf-8") == NEWS
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize("text", ["1,234\n5,678\n", "---\ntitle: Chips\n---\n"])
+def test_an_article_without_sentences_is_rejected(news: Path, text: str, style: str):
+    (news.parent / "numbers.txt").write_text(text)
+    alone = predict("numbers.txt", "--format", style, cwd=news.parent)
+    assert (alone.returncode, alone.stdout) == (2, b"")
+    told = "rejected numbers.txt: expected an article; found no sentence in it to tag. Leave it out."
+    assert alone.stderr.decode().splitlines()[0] == told
+    both = predict("numbers.txt", "news.txt", "--format", style, cwd=news.parent)
+    assert (both.returncode, both.stderr.decode().splitlines()) == (1, [told])
+    assert b"numbers.txt" not in both.stdout
+    assert b"news.txt" in both.stdout
 
 
 def test_min_confidence_1_leaves_only_neutral_labels(news: Path):
@@ -252,6 +291,12 @@ def test_an_interrupt_leaves_one_line_and_no_file(tmp_path: Path):
         assert process.wait(timeout=60) == 130
     assert len(errors.splitlines()) == 1
     assert os.listdir(tmp_path) == []
+
+
+def test_an_interrupt_while_modules_are_read(tmp_path: Path):
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
+    result = predict("--help", cwd=tmp_path, env=ENVIRONMENT | {"PYTHONPATH": str(tmp_path)})
+    assert (result.returncode, result.stderr.decode()) == (130, "predict.py: interrupted\n")
 
 
 def modules_after(*arguments: str | Path) -> set[str]:

@@ -1,5 +1,7 @@
 """The tiny trained models, and numbers made by hand; nothing stands in for a model here but where it must be broken."""
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -225,18 +227,18 @@ def test_an_unknown_precision(trained):
         Tagger.load(trained.path, precision="fp16")
 
 
-def test_addresses_are_not_read(tagger: Tagger):
-    linked, plain, alone, again = tagger.score(
+def test_addresses_of_links_are_not_read(tagger: Tagger):
+    linked, plain, alone, number = tagger.score(
         [
-            'The [smelter](https://example.com/zinc-slumped "Zinc slumped") closed. See www.example.com/zinc-slumped',
-            "The smelter closed. See ",
-            "https://example.com/zinc",
-            "https://example.com/zinc",
+            'The [smelter](https://example.com/zinc-slumped "Zinc slumped") closed.',
+            "The smelter closed.",
+            "[1](https://example.com/zinc)",
+            "1",
         ],
-        ["It rained. https://example.com/copper", "It rained. ", "", ""],
+        ["It [rained](/copper-climbs).", "It rained.", "", ""],
     )
     assert linked == plain
-    assert alone == again  # nothing else to read
+    assert alone != number  # nothing else to read
     [sentence] = tagger.tag_sentences(["The [smelter](https://example.com/a) closed."])
     assert sentence.text == "The [smelter](https://example.com/a) closed."
 
@@ -249,3 +251,16 @@ def test_scores_that_are_no_numbers_are_refused(tagger: Tagger):
 
     with pytest.raises(ModelError, match=r"expected finite scores; found others for \['topic', 'mood'\]"):
         Tagger(Broken(), tagger.manifest).tag_text(NEWS)
+
+
+def test_a_tokenizer_of_another_graph(model_folder: Path):
+    path = model_folder / "tokenizer.json"
+    data = json.loads(path.read_text("utf-8"))
+    data["model"]["vocab"] = {word: n + 100_000 * (n > 4) for word, n in data["model"]["vocab"].items()}
+    path.write_text(json.dumps(data), encoding="utf-8")
+    manifest = json.loads((model_folder / "manifest.json").read_text("utf-8"))
+    manifest["files"]["tokenizer.json"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (model_folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    tagger = Tagger.load(model_folder)
+    with pytest.raises(ModelError, match=r"model\.onnx: expected it to take what its tokenizer gives"):
+        tagger.tag_text(NEWS)

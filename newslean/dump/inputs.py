@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from newslean.articles import printable_name, unreadable
+from newslean.articles import linked_folder, printable_name, unreadable
 from newslean.dump.formats import ENDINGS, form_of
 from newslean.dump.remote import RemoteFile, expand_remote, is_remote
 from newslean.errors import DataError
@@ -115,6 +115,9 @@ def _walk(folder: Path) -> Iterator[Found]:
         if path != folder and not path.is_dir():
             yield Found(printable_name(path), path, alone=False)
             continue
+        if path != folder and path.is_symlink():  # it may lead round in a circle
+            yield Found(printable_name(path), error=linked_folder(path), alone=False)
+            continue
         try:
             entries = sorted((entry for entry in os.scandir(path) if _wanted(entry)), key=lambda entry: entry.name)
         except OSError as error:
@@ -128,7 +131,7 @@ def _wanted(entry: os.DirEntry[str]) -> bool:
         return False
     try:
         if entry.is_dir():
-            return not entry.is_symlink()  # which may lead round in a circle
+            return True
         broken_link = entry.is_symlink() and not os.path.exists(entry.path)
         usable = entry.is_file() or broken_link
     except OSError:  # a link that leads to itself, say: who opens it is told, and its neighbours are read

@@ -44,9 +44,11 @@ def test_links_are_read_as_files_and_never_followed_into_folders(write, read, tm
     (tmp_path / "a" / "3.txt").symlink_to(tmp_path / "gone.txt")
     (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
     os.mkfifo(tmp_path / "a" / "4.txt")
-    records, [reject] = read(tmp_path)
+    records, [broken, loop] = read(tmp_path)
     assert names(records, tmp_path) == ["a/1.txt", "a/2.txt"]
-    assert reject.source.endswith("3.txt")
+    assert broken.source.endswith("3.txt")
+    assert loop.source.endswith("loop")
+    assert "found a link to one, which is not followed" in loop.reason
 
 
 def test_a_link_to_itself_costs_no_neighbour(write, read, tmp_path):
