@@ -178,7 +178,7 @@ def test_what_cannot_be_read_is_listed(command: Command, tmp_path: Path):
             "--only-relevant: expected --out with a name that ends in .parquet, .jsonl, .csv",
         ),
         (["a.txt", "--no-gate", "--max-rejects", "3"], "--gate/--no-gate, --max-rejects: expected --out"),
-        (["a.txt", "--out", "a.json", "--batch-size", "3"], "--batch-size"),
+        (["a.txt", "--out", "a.out", "--batch-size", "3"], "--batch-size"),
         (["dump.jsonl", "--out", "out.csv", "--format", "json"], "--format json: expected none with --out out.csv"),
         (["dump.jsonl", "--out", "out.csv", "--format", "text"], "--format text: expected none"),
         (["dump.jsonl", "--out", "out.csv", "--batch-size", "0"], "batch-size"),
