@@ -114,7 +114,7 @@ def _matches(line: str, key: str) -> bool:
     if _is("lines", key) or _patterns()["opens"].match(line.strip("*_ \t").replace("'", "’")):
         return True
     # "By A. Poe · 3 March 2025 · 5 min read"
-    parts = [part for part in _PART.split(line) if _key(part)]
+    parts = [part for part in _PART.split(line) if part.strip(_EDGES)] if _PART.search(line) else [line]
     return all(_is_by_line(part) or (len(parts) > 1 and _is("lines", _key(part))) for part in parts)
 
 
