@@ -11,17 +11,23 @@ import numpy as np
 
 from newslean.schema import Dimension
 from newslean.tagger import Tagger
-from train.drift_reference import Errors, Floats, Witness, confidence_of, errors_of, is_model, read_errors
-from train.metrics import BINS, indicator
-from train.prevalence import adjusted_count, corrected_shares, expectation_maximisation, unmix
+from train.drift_reference import (
+    Errors,
+    Floats,
+    Witness,
+    calibration_shares,
+    confidence_of,
+    errors_of,
+    is_model,
+    read_errors,
+)
+from train.drift_shares import label_shares, missing_gold
+from train.metrics import BINS
 from train.scored import Scored, read_scored
-from train.shift import Counts, Sample, compare, count_in_bins, decile_edges, mean_difference, sums_by_article
+from train.shift import Counts, Sample, compare, count_in_bins, decile_edges, mean_difference
 from train.words import strangeness
 
 Report = dict[str, Any]
-
-MOST_FOR_EM = 5_000
-"""Sentences that expectation maximisation looks at, drawn at random."""
 
 EQUAL_EDGES = np.linspace(0, 1, BINS + 1)
 
@@ -47,8 +53,9 @@ def measure_drift(
     Returns
     -------
     dict
-        Plain data: ``reference, new, words, tokens, length, dimensions``; None where something cannot be had, as
-        intervals cannot from a single article.
+        Plain data: ``reference, new, words, tokens, length, gated_alike, dimensions, unsure``; None where something
+        cannot be had, as intervals cannot from a single article. What the gate kept from the model counts in words,
+        lengths and shares; scores are compared without it, and not at all where it is on one side alone.
 
     Raises
     ------
@@ -64,25 +71,43 @@ def measure_drift(
         witness = _witness(old, tagger, model)
     about = {"name": str(reference), "errors": witness.name, "errors_articles": witness.articles}
     rest = {"seed": seed, "replicates": replicates}
+    alike = bool(recent.skipped.any()) == (old is not None and bool(old.skipped.any()))
+    priors = calibration_shares(model, tagger)
     return {
         "model": f"{tagger.manifest.name} {tagger.manifest.version}",
         "reference": about | (_size(old) if old else {}),
         "new": {"name": recent.name, **_size(recent)},
         **_compare_words(old, witness.unknown_words, recent, tagger, **rest),
         "length": _compare_lengths(old, recent, **rest) if old else None,
+        "gated_alike": alike,
         "dimensions": {
-            d.name: _compare_dimension(old, witness.errors.get(d.name), recent, d, **rest)
+            d.name: _compare_scores(old, witness.errors.get(d.name), recent, d, alike=alike, **rest)
+            | _compare_shares(old, witness.errors.get(d.name), recent, d, prior=priors.get(d.name), **rest)
             for d in tagger.schema.dimensions
         },
-        "unsure": _unsure(recent, tagger),
+        "unsure": _unsure(recent.only_read(), tagger),
     }
 
 
-def _compare_dimension(old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, **rest: int) -> Report:
+def _compare_scores(
+    old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, *, alike: bool, **rest: int
+) -> Report:
+    """Compare the scores of what the model has read; not where the gate chose that on one side alone."""
+    if not alike:
+        return {"confidence": None, "accuracy": None}
+    old, new = old and old.only_read(), new.only_read()
     return {
         "confidence": _compare_confidence(old, errors, new, d, **rest),
         "accuracy": _expected_accuracy(old, errors, new, d, **rest),
-        "labels": _prevalence(old, errors, new, d, **rest),
+    }
+
+
+def _compare_shares(
+    old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, *, prior: Floats | None, **rest: int
+) -> Report:
+    return {
+        "labels": label_shares(old, errors, new, d, prior=prior, **rest),
+        "missing_gold": missing_gold(errors, d),
     }
 
 
@@ -95,7 +120,13 @@ def _witness(old: Scored, tagger: Tagger, model: Path) -> Witness:
 
 
 def _size(scored: Scored) -> dict[str, Any]:
-    return {"sentences": len(scored.texts), "articles": _articles(scored), "seen": scored.seen}
+    return {
+        "sentences": len(scored.texts),
+        "skipped": int(scored.skipped.sum()),
+        "articles": _articles(scored),
+        "articles_read": _articles(scored.only_read()),
+        "seen": scored.seen,
+    }
 
 
 def _articles(scored: Scored) -> int:
@@ -158,7 +189,7 @@ def _compare_confidence(
         edges = decile_edges(values.astype(float))
         before = _scores_in(old, d, edges)
     elif errors is not None:
-        before, edges = Counts(errors.confidence[None, :], summed=True), EQUAL_EDGES
+        before, edges = Counts(errors.confidence[None, :], summed=True, articles=errors.articles), EQUAL_EDGES
     else:
         return None
     return compare(before, _scores_in(new, d, edges), seed=seed, replicates=replicates)
@@ -178,65 +209,6 @@ def _expected_accuracy(
     rise, bounds = mean_difference(before, (confidence_of(new, d), new.groups), seed=seed, replicates=replicates)
     found: Report = {"loss": -rise, "interval": [-bounds[1], -bounds[0]] if bounds else None}
     return found | {"reference": errors.accuracy if errors else None, "new": errors.accuracy + rise if errors else None}
-
-
-def _prevalence(
-    old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, *, seed: int, replicates: int
-) -> Report:
-    """Give each label's share: as counted, and corrected for the model's errors."""
-    answers = indicator(d, [labels[d.name] for labels in new.answers]).astype(float)
-    result: Report = {label: {"counted": float(answers[:, k].mean())} for k, label in enumerate(d.labels)}
-    if errors is None:
-        return result
-    values = new.scores[d.name].astype(float)
-    rows = np.random.default_rng(seed).permutation(len(values))[:MOST_FOR_EM]
-    for name, confusion in errors.confusions.items():
-        k = d.labels.index(name) if d.multi else 0
-        counts = sums_by_article(_yes_no(answers[:, k]) if d.multi else answers, new.groups)
-        shares, low, high = corrected_shares(counts, confusion, seed=seed, replicates=replicates)
-        prior = confusion.sum(axis=1) / max(confusion.sum(), 1)
-        before = _shares_before(old, d, k, confusion)
-        scores = _yes_no(values[:, k]) if d.multi else values
-        maximised = expectation_maximisation(scores[rows], prior)
-        probabilistic = _probabilistic(old, d, k, scores)
-        for n, label in [(1, name)] if d.multi else enumerate(d.labels):
-            result[label] |= {
-                "reference": float((prior if before is None else before)[n]),
-                "corrected": float(shares[n]),
-                "em": float(maximised[n]),
-                "interval": [float(low[n]), float(high[n])] if len(counts) > 1 else None,
-                "pacc": None if probabilistic is None else float(probabilistic[n]),
-            }
-    return result
-
-
-def _shares_before(old: Scored | None, d: Dimension, k: int, confusion: Floats) -> Floats | None:
-    """Give the shares in a reference that the model never saw: by its labels, or corrected too where it has none."""
-    if old is None or old.seen:
-        return None
-    labelled = [gold[d.name] for gold in old.gold if d.name in gold]
-    found = indicator(d, labelled or [labels[d.name] for labels in old.answers]).astype(float)
-    shares = (_yes_no(found[:, k]) if d.multi else found).mean(axis=0)
-    return shares if labelled else adjusted_count(shares, confusion)
-
-
-def _probabilistic(old: Scored | None, d: Dimension, k: int, scores: Floats) -> Floats | None:
-    """Correct mean probabilities, where the reference has labels that the model never saw."""
-    if old is None or old.seen or not old.gold:
-        return None
-    rows = [n for n, gold in enumerate(old.gold) if d.name in gold]
-    gold = indicator(d, [old.gold[n][d.name] for n in rows]).astype(float)
-    values = old.scores[d.name][rows].astype(float)
-    if d.multi:
-        gold, values = _yes_no(gold[:, k]), _yes_no(values[:, k])
-    totals = gold.sum(axis=0)
-    if not (totals > 0).all():
-        return None
-    return unmix(scores.mean(axis=0), (gold.T @ values) / totals[:, None])
-
-
-def _yes_no(values: Floats) -> Floats:
-    return np.stack([1 - values, values], axis=1)
 
 
 def _unsure(new: Scored, tagger: Tagger, *, number: int = 5) -> list[Report]:

@@ -4,26 +4,35 @@ Knows the reports in a model's folder ``evaluation/`` and scored sentences; judg
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from newslean.baseline import Baseline
+from newslean.calibration import probabilities
 from newslean.errors import ModelError
 from newslean.manifest import read_manifest
-from newslean.mixed import Mixed
+from newslean.mixed import Mixed, mix_logits
 from newslean.schema import Dimension
 from newslean.tagger import Tagger
+from train.calibrate import MIN_NATURAL
 from train.metrics import BINS, indicator
+from train.prevalence import expectation_maximisation
+from train.record import read_record
 from train.scored import Scored
 
 Floats = NDArray[np.float64]
 
 PARTS = ("held_out", "out_of_fold")
 """Parts of an evaluation, the best witness first: rows set aside are as frequent as in news, others were picked."""
+
+MOST_OFF = 0.02
+"""How far expectation maximisation may miss a share among the very rows that probabilities were calibrated on. Our own
+bound."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +49,19 @@ class Errors:
         Mean probability of what was answered; see `confidence_of`.
     accuracy : float
         Share of answers that were right; of a ``multi`` dimension, of yes and no by label.
+    articles : int
+        How many were counted.
+    by_article : dict
+        Each table of ``confusions``, flat, as a sparse matrix with a row an article; empty where articles are not told
+        apart.
     """
 
     confusions: dict[str, Floats]
     confidence: Floats
     surest: float
     accuracy: float
+    articles: int
+    by_article: dict[str, csr_matrix] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,8 +94,6 @@ def read_errors(folder: Path, tagger: Tagger) -> Witness:
     ModelError
         If there is no such report, or it is of other labels.
     """
-    model = tagger.model
-    kind = "mixed" if isinstance(model, Mixed) else "baseline" if isinstance(model, Baseline) else "transformer"
     part = next((part for part in PARTS if (folder / "evaluation" / part / "report.json").is_file()), None)
     if part is None:
         raise ModelError(
@@ -89,17 +103,83 @@ def read_errors(folder: Path, tagger: Tagger) -> Witness:
     path = folder / "evaluation" / part / "report.json"
     try:
         report = json.loads(path.read_bytes())
+        articles = int(report["articles"])
         found = {
-            d.name: _from_report(d, report["dimensions"][d.name]["models"][kind]) for d in tagger.schema.dimensions
+            d.name: _from_report(d, report["dimensions"][d.name]["models"][_kind(tagger)], articles)
+            for d in tagger.schema.dimensions
         }
         words = report.get("unknown_words")
         known = None if words is None else float(words)
-        return Witness(f"{part} of {folder}", int(report["articles"]), found, known)
+        return Witness(f"{part} of {folder}", articles, found, known)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: expected the report of this model; {error!r}. Restore the model folder.") from None
+        raise _damaged(path, error) from None
 
 
-def _from_report(d: Dimension, found: dict[str, Any]) -> Errors:
+def _damaged(path: Path, error: Exception) -> ModelError:
+    return ModelError(f"{path}: expected the report of this model; {error!r}. Restore the model folder.")
+
+
+def _kind(tagger: Tagger) -> str:
+    model = tagger.model
+    return "mixed" if isinstance(model, Mixed) else "baseline" if isinstance(model, Baseline) else "transformer"
+
+
+def calibration_shares(folder: Path, tagger: Tagger) -> dict[str, Floats]:
+    """Read the shares of the labels among the rows that a model's probabilities were calibrated on.
+
+    `train.calibrate` takes those out of fold that are natural, which no file in the folder marks: the shares are known
+    only where there are so few rows that all of them were taken. And they are of use only where probabilities are as
+    frequent as what they promise: from them expectation maximisation must find the shares of these very rows.
+
+    Returns
+    -------
+    dict
+        Dimension to array of shape (labels,), for the dimensions of which they are known and of use.
+
+    Raises
+    ------
+    ModelError
+        If the report or the record of the model is damaged.
+    """
+    path = folder / "evaluation" / "out_of_fold" / "report.json"
+    record = read_record(folder, tagger.schema) if path.is_file() else None
+    if record is None:
+        return {}
+    result = {}
+    try:
+        report, parts, kind = json.loads(path.read_bytes()), record.logits, _kind(tagger)
+        mixed = kind == "mixed"
+        logits = mix_logits(parts["transformer"], parts["baseline"], tagger.manifest.mix) if mixed else parts[kind]
+        scores = probabilities(logits, tagger.schema, tagger.manifest.calibration)
+        for d in tagger.schema.dimensions:
+            found = report["dimensions"][d.name]
+            if not 0 < found["sentences"] < MIN_NATURAL:
+                continue
+            shares = np.array([found["support"][label] for label in d.labels]) / found["sentences"]
+            if np.abs(maximised_shares(d, scores[d.name], shares) - shares).max() <= MOST_OFF:
+                result[d.name] = shares
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, error) from None
+    return result
+
+
+def maximised_shares(d: Dimension, scores: NDArray[np.float32], prior: Floats) -> Floats:
+    """Estimate the share of each label of a dimension by expectation maximisation, label by label if it is ``multi``.
+
+    Parameters
+    ----------
+    scores : array, shape (sentences, labels)
+    prior : array, shape (labels,)
+        As `calibration_shares` gives it.
+    """
+    values = scores.astype(np.float64)
+    if not d.multi:
+        return expectation_maximisation(values, prior)
+    pairs = [(np.stack([1 - v, v], axis=1), np.array([1 - p, p])) for v, p in zip(values.T, prior, strict=True)]
+    return np.array([expectation_maximisation(*pair)[1] for pair in pairs])
+
+
+def _from_report(d: Dimension, found: dict[str, Any], articles: int) -> Errors:
     bins = found["calibration"]["bins"]
     confidence = np.zeros(BINS)
     for row in bins:
@@ -111,7 +191,8 @@ def _from_report(d: Dimension, found: dict[str, Any]) -> Errors:
     }
     right = sum(np.trace(table) for table in confusions.values()) / sum(table.sum() for table in confusions.values())
     surest = found["calibration"].get("confidence")
-    return Errors(confusions, confidence, float(_from_bins(d, bins) if surest is None else surest), float(right))
+    surest = _from_bins(d, bins) if surest is None else surest
+    return Errors(confusions, confidence, float(surest), float(right), articles)
 
 
 def _from_bins(d: Dimension, bins: list[dict[str, Any]]) -> float:
@@ -127,18 +208,18 @@ def errors_of(scored: Scored, d: Dimension) -> Errors | None:
     if not rows:
         return None
     gold, answers = (indicator(d, [part[n][d.name] for n in rows]) for part in (scored.gold, scored.answers))
+    size = 2 if d.multi else len(d.labels)
     if d.multi:
-        confusions = {label: _table(gold[:, [k]], answers[:, [k]]) for k, label in enumerate(d.labels)}
+        cells = {label: size * gold[:, k] + answers[:, k] for k, label in enumerate(d.labels)}
     else:
-        confusions = {"": np.asarray(gold.T.astype(float) @ answers.astype(float))}
+        cells = {"": size * gold.argmax(axis=1) + answers.argmax(axis=1)}
+    names, article = np.unique(scored.groups[rows], return_inverse=True)
+    shape = len(names), size * size
+    tables = {name: csr_matrix((np.ones(len(rows)), (article, cell)), shape=shape) for name, cell in cells.items()}
+    confusions = {name: np.asarray(table.sum(axis=0)).reshape(size, size) for name, table in tables.items()}
     right = (gold == answers).mean() if d.multi else (gold & answers).any(axis=1).mean()
     values = confidence_of(scored, d)[rows]
-    return Errors(confusions, np.zeros(BINS), float(values.mean()), float(right))
-
-
-def _table(gold: NDArray[np.bool_], answers: NDArray[np.bool_]) -> Floats:
-    both = [np.hstack([~flags, flags]).astype(float) for flags in (gold, answers)]
-    return np.asarray(both[0].T @ both[1])
+    return Errors(confusions, np.zeros(BINS), float(values.mean()), float(right), len(names), tables)
 
 
 def confidence_of(scored: Scored, d: Dimension) -> Floats:

@@ -59,17 +59,24 @@ def judge(report: Report) -> Report:
     reason = VERDICTS[verdict]
     if few:
         reason += f" Expected {FEW_ARTICLES} or more on either side; found {'; '.join(few)}."
+    if not report["gated_alike"]:
+        reason += " Scores were not compared."
     return {"verdict": verdict, "reason": reason, "signs": [{"level": level, "what": what} for level, what in signs]}
 
 
 def _too_few(report: Report) -> list[str]:
     """Say what has too few articles to compare with, or to be compared."""
     old, new = report["reference"], report["new"]
-    sides = [(old["name"], old["articles"])] if "articles" in old else []
+    sides = [_articles_of(old)] if "articles" in old else []
     if old.get("seen", True) and old["errors"]:  # scores are compared with those of the model's own report
         sides.append((old["errors"], old["errors_articles"]))
-    sides.append((new["name"], new["articles"]))
+    sides.append(_articles_of(new))
     return [f"{number} in {name}" for name, number in sides if number < FEW_ARTICLES]
+
+
+def _articles_of(side: Report) -> tuple[str, int]:
+    """Give the articles of which the model has read something."""
+    return f"{side['name']}{', behind the gate' if side['skipped'] else ''}", side["articles_read"]
 
 
 def _exceeds(row: Report, bound: float) -> bool:
@@ -112,8 +119,10 @@ def _share_signs(name: str, labels: Report) -> list[tuple[str, str]]:
     for label, row in labels.items():
         if not row.get("interval"):
             continue
-        moved = any(abs(row[way] - row["reference"]) >= SHARE_WATCH for way in ("corrected", "em"))
-        if moved and not row["interval"][0] - SHARE_WATCH <= row["em"] <= row["interval"][1] + SHARE_WATCH:
+        ways = [row[way] for way in ("corrected", "em") if row[way] is not None]
+        moved = any(abs(share - row["reference"]) >= SHARE_WATCH for share in ways)
+        # ``corrected`` lies in its own interval: only the other way can disagree.
+        if moved and not row["interval"][0] - SHARE_WATCH <= ways[-1] <= row["interval"][1] + SHARE_WATCH:
             what = (
                 f"{name}: {label}: two ways to correct its share disagree ({row['corrected']:.1%}, {row['em']:.1%}); "
             )
@@ -130,20 +139,26 @@ def _share_signs(name: str, labels: Report) -> list[tuple[str, str]]:
 def render_drift(report: Report) -> str:
     """Give report and verdict as lines for a person."""
     old, new = report["reference"], report["new"]
-    size = (
-        f"{old['sentences']:,} sentences of {old['articles']:,} articles" if "sentences" in old else "its own summary"
-    )
+    size = _size(old) if "sentences" in old else "its own summary"
     errors = old["errors"] or "(unknown: shares are not corrected)"
     lines = [
         f"model {report['model']}",
         f"reference {old['name']}: {size}; errors as in {errors}",
-        f"new {new['name']}: {new['sentences']:,} sentences of {new['articles']:,} articles",
+        f"new {new['name']}: {_size(new)}",
     ]
+    if not report["gated_alike"]:
+        lines.append(
+            "  (a gate kept sentences from the model on one side alone: scores are not compared; score both with the "
+            "gate, or both with --no-gate, as a model's own reports are)"
+        )
     if old.get("seen"):
         lines.append("  (the model was trained on the reference: its scores are taken from the model's own reports)")
     lines += ["", *_text_lines(report)]
     for name, found in report["dimensions"].items():
         lines += ["", *_dimension_lines(name, found)]
+    rows = [row for found in report["dimensions"].values() for row in found["labels"].values()]
+    if old["errors"] and any(row.get("em", 0) is None for row in rows):
+        lines += ["", "(no EM where the shares that the model is calibrated on are unknown or 0, or EM misses them)"]
     lines += ["", "Signs, which chance may have brought:" if report["verdict"] == "cannot tell" else "Signs:"]
     lines += [f"  {sign['level']}: {sign['what']}" for sign in report["signs"]]
     lines += [] if report["signs"] else ["  none"]
@@ -154,6 +169,11 @@ def render_drift(report: Report) -> str:
         )
         lines += [f"  {row['confidence']:.2f}  {row['text'][:100]}" for row in report["unsure"]]
     return "\n".join(lines)
+
+
+def _size(side: Report) -> str:
+    skipped = f", {side['skipped']:,} of them kept from the model by its gate" if side["skipped"] else ""
+    return f"{side['sentences']:,} sentences of {side['articles']:,} articles{skipped}"
 
 
 def _text_lines(report: Report) -> list[str]:
@@ -188,12 +208,16 @@ def _dimension_lines(name: str, found: Report) -> list[str]:
     lines.append(f"  {'share of sentences':<{width}}  {'reference':>9}  {'counted':>8}  corrected (95 %)          EM")
     for label, row in found["labels"].items():
         rest = "        -"
-        if "corrected" in row:
+        if row.get("corrected") is not None:
             bounds = row["interval"]
             rest = f"{row['corrected']:8.1%} " + (f"[{bounds[0]:.1%}, {bounds[1]:.1%}]" if bounds else "(one article)")
         before = f"{row['reference']:9.1%}" if "reference" in row else f"{'-':>9}"
-        em = f"{row['em']:.1%}" if "em" in row else "-"
+        em = "-" if row.get("em") is None else f"{row['em']:.1%}"
         lines.append(f"  {label:<{max(width, 18)}}  {before}  {row['counted']:8.1%}  {rest:<24}  {em:>6}")
+    if found["missing_gold"]:
+        lines.append(
+            f"  (not corrected, since errors are unknown: no gold sentence {' or '.join(found['missing_gold'])})"
+        )
     return lines
 
 

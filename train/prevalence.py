@@ -5,11 +5,12 @@ label looks today as it did when the errors were counted, only more or less ofte
 (2017), "A Review on Quantification Learning", compares them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
+from scipy.sparse import csr_matrix
 
 Floats = NDArray[np.float64]
 
@@ -17,7 +18,7 @@ STEPS, TOLERANCE = 1000, 1e-6
 """Of expectation maximisation: most steps, and the change of a share at which it ends."""
 
 
-def adjusted_count(counted: Floats, confusion: Floats) -> Floats:
+def adjusted_count(counted: Floats, confusion: Floats) -> Floats | None:
     """Correct shares of answers by how often each label is taken for each other (Forman 2008).
 
     Parameters
@@ -31,12 +32,10 @@ def adjusted_count(counted: Floats, confusion: Floats) -> Floats:
     -------
     array, shape (labels,)
         The shares, none under 0, adding up to 1, that these errors would turn into ``counted`` as nearly as can be.
-        As ``counted`` where a label has no gold sentence, so that its errors are unknown.
+        None where a label has no gold sentence, so that its errors are unknown.
     """
     totals = confusion.sum(axis=1, keepdims=True)
-    if not (totals > 0).all():
-        return counted
-    return unmix(counted, confusion / totals)
+    return unmix(counted, confusion / totals) if (totals > 0).all() else None
 
 
 def unmix(found: Floats, rates: Floats) -> Floats:
@@ -58,20 +57,24 @@ def expectation_maximisation(probabilities: Floats, prior: Floats) -> Floats:
     ----------
     probabilities : array, shape (sentences, labels)
     prior : array, shape (labels,)
-        Shares among the sentences that the probabilities were calibrated on.
+        Shares among the sentences that the probabilities were calibrated on. A label that none of them had gets 0:
+        nothing tells how its probabilities rise with its share.
     """
-    prior = np.clip(prior, 1e-6, None)
+    known = prior > 0
     shares = probabilities.mean(axis=0)
     for _ in range(STEPS):
-        joint = probabilities * (shares / prior)
-        following = (joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-12)).mean(axis=0)
+        joint = probabilities * np.divide(shares, prior, out=np.zeros_like(shares), where=known)
+        following = _share((joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-12)).sum(axis=0))
         moved, shares = np.abs(following - shares).max(), following
         if moved < TOLERANCE:
             break
     return np.asarray(shares, dtype=np.float64)
 
 
-def corrected_shares(counts: Floats, confusion: Floats, *, seed: int, replicates: int) -> tuple[Floats, Floats, Floats]:
+def corrected_shares(
+    counts: Floats, confusion: Floats, *, known: Floats | None = None, by_article: csr_matrix | None = None, seed: int,
+    replicates: int,
+) -> tuple[Floats, Floats, Floats] | None:  # fmt: skip
     """Correct the shares of answers, with an interval for all that is uncertain about them.
 
     Parameters
@@ -80,22 +83,59 @@ def corrected_shares(counts: Floats, confusion: Floats, *, seed: int, replicates
         Answers with each label in each article.
     confusion : array, shape (labels, labels)
         As for `adjusted_count`.
+    known : array, shape (articles, labels), optional
+        Further sentences of these articles whose labels are no answers of the model, so that they are not corrected.
+    by_article : sparse matrix, shape (gold articles, labels * labels), optional
+        The confusion, article by article.
 
     Returns
     -------
-    (shares, low, high)
+    (shares, low, high) or None
         Of shape (labels,): the estimate, and the percentile interval of 95 % when articles are drawn anew and the
-        errors are as uncertain as their numbers say (a Dirichlet distribution a gold label).
+        errors are as uncertain as their numbers say. It holds the estimate, also where errors are so rare that what is
+        drawn lies to one side of it. None as for `adjusted_count`.
     """
     random = np.random.default_rng(seed)
-    shares = adjusted_count(_share(counts.sum(axis=0)), confusion)
-    drawn = random.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=replicates) @ counts
-    found = []
-    for sample in drawn:
-        errors = np.stack([random.dirichlet(row + 0.5) for row in confusion])
-        found.append(unmix(_share(sample), errors) if (confusion.sum(axis=1) > 0).all() else _share(sample))
+    known = np.zeros_like(counts) if known is None else known
+    estimate = adjusted_count(_share(counts.sum(axis=0)), confusion)
+    if estimate is None:
+        return None
+    shares = join(estimate, counts.sum(), known.sum(axis=0))
+    drawn = random.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=replicates)
+    found = [
+        join(unmix(_share(sample), errors), sample.sum(), others)
+        for sample, others, errors in zip(
+            drawn @ counts, drawn @ known, _draw_errors(confusion, by_article, random), strict=False
+        )
+    ]
     low, high = np.quantile(np.array(found), [0.025, 0.975], axis=0)
-    return shares, low, high
+    return shares, np.minimum(low, shares), np.maximum(high, shares)
+
+
+def join(shares: Floats, number: float, known: Floats) -> Floats:
+    """Give the shares among a number of sentences and others whose labels are known, shape (labels,)."""
+    return _share(shares * number + known)
+
+
+def _draw_errors(confusion: Floats, by_article: csr_matrix | None, random: np.random.Generator) -> Iterator[Floats]:
+    """Draw how often each gold label gets each answer, without end.
+
+    The Bayesian bootstrap (Rubin 1981) of the gold articles; of the sentences, a Dirichlet distribution a gold label,
+    where articles are not known, or only one has the label. One invented sentence a gold label is spread over all
+    answers, since errors that were not seen may come; more would drown the gold where there are many labels.
+    """
+    size = len(confusion)
+    if by_article is not None:
+        cells = by_article.tocoo()
+        labels = np.unique(np.stack([cells.row, cells.col // size]), axis=1)[1]
+        several = np.bincount(labels, minlength=size)[:, None] > 1
+    while True:
+        drawn = random.standard_gamma(confusion)
+        if by_article is not None:
+            weighted = by_article.T @ random.standard_exponential(by_article.shape[0])
+            drawn = np.where(several, weighted.reshape(size, size), drawn)
+        drawn += random.standard_gamma(1 / size, size=drawn.shape)
+        yield drawn / drawn.sum(axis=1, keepdims=True)
 
 
 def _share(counts: Floats | Sequence[float]) -> Floats:

@@ -5,7 +5,6 @@ Knows the forms of results, of label files and of lists of texts. Measures nothi
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +20,7 @@ from train.common import read_labelled
 from train.drift_verdict import FEW_ARTICLES
 from train.record import read_record
 from train.rows import Faults, read_objects, shown
-from train.scored_rows import Row, has_scores, json_rows, parquet_rows
-
-MOST_ARTICLES = 20_000
-"""Articles that are kept of a larger dump, drawn at random."""
+from train.scored_rows import Row, by_article, has_scores, json_rows, parquet_rows, sample_articles
 
 
 @dataclass(frozen=True)
@@ -39,9 +35,9 @@ class Scored:
         The article of each.
     texts : list of str
     scores : dict
-        Dimension to array of shape (sentences, labels).
+        Dimension to array of shape (sentences, labels); not numbers where the gate kept a sentence from the model.
     answers : list of dict
-        The model's labels by dimension.
+        The model's labels by dimension; neutral ones where it was not asked.
     gold : list of dict
         The coders' labels; empty where there are none.
     seen : bool
@@ -55,6 +51,20 @@ class Scored:
     answers: list[Labels]
     gold: list[Labels] = field(default_factory=list)
     seen: bool = False
+
+    @property
+    def skipped(self) -> NDArray[np.bool_]:
+        """Mark the sentences that the gate kept from the model, shape (sentences,)."""
+        return np.asarray(np.isnan(next(iter(self.scores.values()))).any(axis=1))
+
+    def only_read(self) -> "Scored":
+        """Leave out the sentences that the gate kept from the model; labelled ones are all read."""
+        if not self.skipped.any():
+            return self
+        rows = np.flatnonzero(~self.skipped).tolist()
+        scores = {name: values[rows] for name, values in self.scores.items()}
+        texts, answers = [self.texts[n] for n in rows], [self.answers[n] for n in rows]
+        return replace(self, groups=self.groups[rows], texts=texts, scores=scores, answers=answers)
 
 
 def read_scored(
@@ -76,7 +86,7 @@ def read_scored(
         model; a .txt file, each of whose lines is taken for an article, as `train.candidates` takes it for a text by
         itself; or any dump of articles, scored with the model too.
     seed : int
-        For the articles that are kept where there are more than `MOST_ARTICLES`.
+        For the articles that are kept where there are more than `train.scored_rows.MOST_ARTICLES`.
     model : Path, optional
         Folder of the tagger, whose record tells the labelled rows that it has learnt.
     on_note : callable, optional
@@ -85,7 +95,7 @@ def read_scored(
     Raises
     ------
     DataError
-        If it holds no sentence, or scores of other labels than the model's.
+        If it holds no sentence that the model has read, or scores of other labels than the model's.
     ModelError
         If the model's record is damaged.
     """
@@ -99,16 +109,16 @@ def read_scored(
     elif suffix in (".json", ".jsonl") and has_scores(path):
         rows = json_rows(path)
     if rows is not None:
-        articles = _articles(rows)
+        articles = by_article(rows)
     elif suffix == ".txt" and path.is_file():  # one article would tell nothing, and `labels next` reads a list too
         note(f"{path}: read as a list, an article a line (a folder of .txt files: an article a file)")
         articles = _score(_lines(path, tagger.schema.unit), tagger)
     else:
         articles = _score(_dump(path), tagger)
-    kept = _sample(articles, seed=seed)
+    kept = sample_articles(articles, seed=seed)
     if not kept:
         raise DataError(f"{path}: expected scored sentences, labels or articles; found none. Name another file.")
-    return _gather(str(path), kept, tagger.schema)
+    return _gather(str(path), kept, tagger.schema, note)
 
 
 def _is_labels(path: Path) -> bool:
@@ -203,30 +213,23 @@ def _score(articles: Iterable[Article], tagger: Tagger) -> Iterator[list[Row]]:
         ]
 
 
-def _articles(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    for _, group in groupby(rows, key=lambda row: row["doc"]):
-        yield [*group]
-
-
-def _sample(articles: Iterator[list[Row]], *, seed: int) -> list[list[Row]]:
-    """Keep a random sample of articles (Vitter's algorithm R), in bounded memory."""
-    random, kept = np.random.default_rng(seed), list[list[Row]]()
-    for n, rows in enumerate(article for article in articles if article):
-        if len(kept) < MOST_ARTICLES:
-            kept.append(rows)
-        elif (place := int(random.integers(n + 1))) < MOST_ARTICLES:
-            kept[place] = rows
-    return kept
-
-
-def _gather(name: str, articles: Sequence[list[Row]], schema: Schema) -> Scored:
+def _gather(name: str, articles: Sequence[list[Row]], schema: Schema, note: Callable[[str], None]) -> Scored:
     rows = [row for article in articles for row in article]
-    for row in rows:
+    read = [row for row in rows if not row.get("skipped")]
+    if skipped := len(rows) - len(read):
+        found = f"{skipped:,} of {len(rows):,} sentences were kept from the model by its gate"
+        if not read:
+            raise DataError(f"{name}: expected sentences that the model has read; {found}. Score it with --no-gate.")
+        note(f"{name}: {found}: they count as neutral answers, and have no scores to compare.")
+    for row in read:
         if fault := next(filter(None, (_fault(d, row) for d in schema.dimensions)), ""):
             raise DataError(f"{row['where']}: {fault}. Score it with the model that --model names.")
-    scores = {d.name: _table([row["scores"][d.name] for row in rows], d.labels) for d in schema.dimensions}
+    scores = {d.name: _table([row["scores"].get(d.name, {}) for row in rows], d.labels) for d in schema.dimensions}
     groups = np.array([str(row["doc"]) for row in rows])
-    answers = [{d.name: row["labels"][d.name] for d in schema.dimensions} for row in rows]
+    answers: list[Labels] = [
+        {d.name: d.neutral or [] if row.get("skipped") else row["labels"][d.name] for d in schema.dimensions}
+        for row in rows
+    ]
     return Scored(name, groups, [row["text"] for row in rows], scores, answers)
 
 
@@ -243,4 +246,4 @@ def _fault(d: Dimension, row: Row) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, float]], labels: Sequence[str]) -> NDArray[np.float32]:
-    return np.array([[row[label] for label in labels] for row in rows], dtype=np.float32)
+    return np.array([[row.get(label, np.nan) for label in labels] for row in rows], dtype=np.float32)

@@ -4,9 +4,12 @@ Knows JSON and Parquet. Knows no schema, no model and no label.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from newslean.errors import DataError
 from train.rows import shown
@@ -15,12 +18,16 @@ GROUPS = ("doc", "id", "article", "source", "position", "url")
 """Keys that say which article a row belongs to, all that are there together."""
 
 KINDS = {"text": str, "labels": dict, "scores": dict}
-"""What a sentence must have."""
+"""What a sentence must have, but for scores where the gate kept it from the model."""
 
 MAX_BYTES = 1 << 30
 """Largest JSON file that is read at once, where it is not written with an article a line."""
 
+MOST_ARTICLES = 20_000
+"""Articles that are kept of a larger dump, drawn at random."""
+
 Row = dict[str, Any]
+"""``text, labels, scores, doc, where``, and ``skipped`` where the gate kept the sentence from the model."""
 
 
 def has_scores(path: Path) -> bool:
@@ -34,10 +41,7 @@ def has_scores(path: Path) -> bool:
 
 
 def json_rows(path: Path) -> Iterator[Row]:
-    """Yield the sentences of a list of articles, of articles one a line, or of rows; a line at a time if it can be.
-
-    Those that the gate kept from the model are left out.
-    """
+    """Yield the sentences of a list of articles, of articles one a line, or of rows; a line at a time if it can be."""
     begun = False
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -79,11 +83,28 @@ def _sentences(value: object, where: str) -> Iterator[Row]:
     for n, row in enumerate(rows if isinstance(rows, list) else [None], 1):
         place = f"{where}, sentence {n}" if whole else where
         if isinstance(row, dict) and row.get("skipped"):
-            continue  # no model was asked
+            row = {**row, "scores": {}}
         if not isinstance(row, dict) or not all(isinstance(row.get(key), kind) for key, kind in KINDS.items()):
             raise DataError(f"{place}: expected text, labels and scores in each sentence; found {shown(row)}.")
         if not row.get("furniture"):
             yield {**row, "doc": doc, "where": place}
+
+
+def by_article(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Yield the rows of each article; those of one follow each other."""
+    for _, group in groupby(rows, key=lambda row: row["doc"]):
+        yield [*group]
+
+
+def sample_articles(articles: Iterator[list[Row]], *, seed: int) -> list[list[Row]]:
+    """Keep a random sample of articles (Vitter's algorithm R), in bounded memory."""
+    random, kept = np.random.default_rng(seed), list[list[Row]]()
+    for n, rows in enumerate(article for article in articles if article):
+        if len(kept) < MOST_ARTICLES:
+            kept.append(rows)
+        elif (place := int(random.integers(n + 1))) < MOST_ARTICLES:
+            kept[place] = rows
+    return kept
 
 
 def parquet_rows(path: Path) -> Iterator[Row]:

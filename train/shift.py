@@ -32,10 +32,13 @@ class Counts:
     table : array, shape (articles, bins)
     summed : bool
         Whether the one row is of many articles that are not told apart; a single article is something else.
+    articles : int
+        How many these are; 0 where that is not known.
     """
 
     table: Floats
     summed: bool = False
+    articles: int = 0
 
     @property
     def total(self) -> Floats:
@@ -76,19 +79,25 @@ def compare(reference: Counts, new: Counts, *, seed: int, replicates: int) -> di
         Jensen-Shannon divergence in bits, 0..1. ``ks``: the greatest distance of the cumulative shares (Kolmogorov and
         Smirnov). Each with its ``_interval``: percentile bootstrap of 95 % over articles. ``psi_chance`` and
         ``ks_chance``: what 95 % of pairs of samples without any drift stay under (Yurdakul and Naranjo 2020 for the
-        index: chi-squared times 1/n + 1/m), sentences counted as no more than their articles are worth. Intervals and
-        chance are None where a sample is a single article: it does not tell how far another one would lie.
+        index: chi-squared times 1/n + 1/m), sentences counted as no more than their articles are worth, and as what the
+        other sample's are worth where their articles are not told apart. Intervals and chance are None where a sample
+        is a single article: it does not tell how far another one would lie.
     """
     n, m = reference.total, new.total
     result: dict[str, Any] = {name: float(values) for name, values in _distances(n, m).items()}
     if any(len(part.table) < 2 and not part.summed for part in (reference, new)):
         return result | dict.fromkeys(("psi_interval", "js_interval", "ks_interval", "psi_chance", "ks_chance"))
-    samples = [_resample(part, seed + k, replicates) for k, part in enumerate((reference, new))]
+    parts = (reference, new)
+    samples = [_resample(part, seed + k, replicates) for k, part in enumerate(parts)]
+    effects = [_effect(part, sample) for part, sample in zip(parts, samples, strict=True)]
+    for k, part in enumerate(parts):
+        if part.summed:
+            effects[k] = _effect_like(parts[1 - k], effects[1 - k], part)
+            samples[k] = _resample(part, seed + k, replicates, effect=effects[k])
     both = min(map(len, samples))
     for name, values in _distances(*(sample[:both] for sample in samples)).items():
         result[f"{name}_interval"] = interval(values)
-    pairs = zip((reference, new), samples, strict=True)
-    worth = sum(_effect(part, sample) / max(float(part.total.sum()), 1) for part, sample in pairs)
+    worth = sum(effect / max(float(total.sum()), 1) for effect, total in zip(effects, (n, m), strict=True))
     result["psi_chance"] = float(chi2.ppf(0.95, max(len(n) - 1, 1)) * worth)
     result["ks_chance"] = float(KS_CHANCE * np.sqrt(worth))
     return result
@@ -113,14 +122,17 @@ def divergence(first: Floats, second: Floats, *, axis: int = -1) -> Floats:
     return np.asarray(np.clip(both.sum(axis=axis) / (2 * np.log(2)), 0, 1))
 
 
-def _resample(part: Counts, seed: int, replicates: int) -> Floats:
-    """Draw the articles anew, shape (replicates, bins); sentences by themselves where articles are not told apart."""
+def _resample(part: Counts, seed: int, replicates: int, *, effect: float = 1.0) -> Floats:
+    """Draw the articles anew, shape (replicates, bins).
+
+    Where articles are not told apart, draw sentences: as many as they are worth by their design effect.
+    """
     weights = resampling_weights(len(part.table), seed=seed, replicates=replicates)
     if weights is None:
         total = part.total
-        number = int(total.sum())
-        drawn = np.random.default_rng(seed).multinomial(number, total / max(number, 1), size=replicates)
-        return np.asarray(drawn, dtype=np.float64)
+        number = float(total.sum())
+        drawn = np.random.default_rng(seed).multinomial(round(number / effect), total / max(number, 1), size=replicates)
+        return np.asarray(drawn * effect)
     return weights @ part.table
 
 
@@ -131,6 +143,17 @@ def _effect(part: Counts, samples: Floats) -> float:
     expected = float((share * (1 - share)).sum()) / max(float(total.sum()), 1)
     shares = samples / np.maximum(samples.sum(axis=1, keepdims=True), 1)
     return max(1.0, float(shares.var(axis=0).sum()) / expected) if expected else 1.0
+
+
+def _effect_like(other: Counts, effect: float, part: Counts) -> float:
+    """Give the design effect of articles that are not told apart, within as alike as those of another sample.
+
+    It grows with their length, less 1; where that is shorter on average it is left as it is, since some may not be.
+    """
+    length, own = (max(float(c.total.sum()) / max(c.articles, len(c.table)), 1) for c in (other, part))
+    if not part.articles or own <= length or length == 1:
+        return effect
+    return 1 + min((effect - 1) / (length - 1), 1) * (own - 1)
 
 
 def mean_difference(

@@ -73,7 +73,9 @@ def test_more_of_the_same_is_the_same(results: Any, tagger: Tagger, trained: Sim
     report = measure(results("old", USUAL), results("new", USUAL), tagger, trained.path)
     assert report["verdict"] == "same"
     assert report["words"]["difference"] == pytest.approx(0, abs=1e-9)
-    assert report["new"] == {"name": report["new"]["name"], "sentences": 60, "articles": 30, "seen": False}
+    assert report["new"] == {
+        "name": report["new"]["name"], "sentences": 60, "skipped": 0, "articles": 30, "articles_read": 30, "seen": False
+    }  # fmt: skip
     assert report["dimensions"]["mood"]["labels"]["flat"]["corrected"] >= 0
 
 
@@ -301,15 +303,97 @@ def test_every_form_of_scores_is_read_alike(results: Any, tagger: Tagger, traine
             settings=ScorerSettings(str(trained.path), gate=False),
         )
         score_dump(job)
-    skipped = {"source": "0", "text": "Rain.", "labels": {"mood": "flat"}, "scores": None, "skipped": True}
-    with (tmp_path / "dump.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(skipped) + "\n")
     for name in ("one.json", "lines.jsonl", "rows.jsonl", "dump.parquet", "dump.jsonl", "raw"):
         found = read_scored(tmp_path / name, tagger, seed=0)
         assert found.texts == first.texts, name
         assert found.answers == first.answers
         assert len({*found.groups}) == 4
         np.testing.assert_allclose(found.scores["mood"], first.scores["mood"], atol=2e-6)
+
+
+@pytest.fixture
+def gated(results: Any) -> Callable[..., Path]:
+    """Scored rows as a dump has them; of each article the gate let through one sentence in three, or none."""
+
+    def write(
+        name: str, patterns: tuple[str, ...], *, articles: int = 30, read: int = 1_000, form: str = "jsonl"
+    ) -> Path:
+        path = results(name, (*patterns, "The mayor of {} opened a library.", "It rained."), articles=articles)
+        rows = []
+        for n, article in enumerate(json.loads(path.read_text(encoding="utf-8"))):
+            for k, sentence in enumerate(article["sentences"]):
+                skipped = k >= len(patterns) or n >= read
+                row = {"source": article["source"], **sentence, "skipped": skipped}
+                neutral = {"scores": None, "labels": {"topic": [], "mood": "flat"}}
+                rows.append({**row, **(neutral if skipped else {})})
+        if form == "jsonl":
+            write_rows(path.with_suffix(".jsonl"), rows)
+            return path.with_suffix(".jsonl")
+        for row in rows:
+            scores = row.pop("scores") or {"topic": {}, "mood": {}}
+            row |= {f"label_{name}": value for name, value in row.pop("labels").items()}
+            for name, labels in (("topic", ("metals", "weather")), ("mood", ("rise", "fall", "mixed", "flat"))):
+                row |= {f"score_{name}_{label}": scores[name].get(label) for label in labels}
+        pq.write_table(pa.Table.from_pylist(rows), path.with_suffix(".parquet"))
+        return path.with_suffix(".parquet")
+
+    return write
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_what_the_gate_kept_from_the_model_counts_as_neutral(
+    gated: Any, results: Any, tagger: Tagger, trained: SimpleNamespace, form: str
+):
+    notes: list[str] = []
+    path = gated("new", USUAL[:1], form=form)
+    found = read_scored(path, tagger, seed=0, on_note=notes.append)
+    assert (len(found.texts), found.skipped.sum(), len(found.only_read().texts)) == (90, 60, 30)
+    assert found.answers[1] == {"topic": [], "mood": "flat"}
+    assert notes == [
+        f"{path}: 60 of 90 sentences were kept from the model by its gate: they count as neutral answers, and have no "
+        "scores to compare."
+    ]
+    report = measure(trained.path, path, tagger, trained.path)
+    assert report["new"]["sentences"] == 90
+    metals = report["dimensions"]["topic"]["labels"]["metals"]
+    read = np.mean(["metals" in labels["topic"] for labels in found.only_read().answers])
+    assert read > 0.9
+    assert metals["counted"] == pytest.approx(read / 3)
+    assert metals["corrected"] == pytest.approx(read / 3, abs=0.02)
+    assert metals["interval"][1] < 0.34  # errors, counted without a gate, are not taken out of what it kept
+    assert report["dimensions"]["mood"]["labels"]["flat"]["counted"] >= 2 / 3
+
+
+def test_scores_are_compared_only_where_the_gate_chose_on_both_sides(
+    gated: Any, results: Any, tagger: Tagger, trained: SimpleNamespace
+):
+    new = gated("new", USUAL[:1])
+    for reference in (trained.path, results("ungated", USUAL)):
+        report = measure(reference, new, tagger, trained.path)
+        assert not report["gated_alike"]
+        assert [report["dimensions"]["mood"][key] for key in ("confidence", "accuracy")] == [None, None]
+        assert report["words"]["new"] is not None
+        assert report["reason"].endswith("Scores were not compared.")
+        assert "60 of them kept from the model by its gate" in render_drift(report)
+        assert "on one side alone: scores are not compared" in render_drift(report)
+    report = measure(gated("old", USUAL[:1]), new, tagger, trained.path)
+    assert report["dimensions"]["mood"]["confidence"]["psi"] == pytest.approx(0, abs=1e-6)
+    assert report["verdict"] == "same"
+    assert "scores are not compared" not in render_drift(report)
+    shares = report["dimensions"]["topic"]["labels"]["metals"]
+    assert shares["reference"] == pytest.approx(shares["corrected"])
+
+
+def test_articles_of_which_the_model_has_read_nothing_do_not_bring_a_verdict(
+    gated: Any, tagger: Tagger, trained: SimpleNamespace
+):
+    old, new = gated("old", USUAL[:1]), gated("new", USUAL[:1], read=19)
+    report = measure(old, new, tagger, trained.path)
+    assert (report["new"]["articles"], report["new"]["articles_read"]) == (30, 19)
+    assert report["verdict"] == "cannot tell"
+    assert report["reason"].endswith(f"found 19 in {new}, behind the gate.")
+    with pytest.raises(DataError, match=r"90 of 90 sentences were kept from the model by its gate\."):
+        read_scored(gated("none", USUAL[:1], read=0), tagger, seed=0)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from train.prevalence import adjusted_count, corrected_shares, expectation_maximisation, unmix
 
@@ -19,12 +20,52 @@ def test_shares_stay_shares_where_the_errors_do_not_fit():
     assert found.sum() == pytest.approx(1)
 
 
-def test_a_label_without_gold_leaves_the_count_as_it_is():
+def test_without_gold_of_a_label_nothing_is_corrected():
     confusion = CONFUSION * [[1], [0], [1]]
     counted = np.array([0.3, 0.3, 0.4])
-    assert adjusted_count(counted, confusion).tolist() == counted.tolist()
-    _, low, high = corrected_shares(np.tile(counted * 10, (9, 1)), confusion, seed=0, replicates=20)
-    assert low == pytest.approx(high)
+    assert adjusted_count(counted, confusion) is None
+    assert corrected_shares(np.tile(counted * 10, (9, 1)), confusion, seed=0, replicates=20) is None
+
+
+@pytest.mark.parametrize(("labels", "gold"), [(4, 10), (60, 10), (60, 50)])
+def test_many_labels_do_not_push_an_estimate_out_of_its_interval(labels: int, gold: int):
+    """All answers are right: few gold sentences of each of many labels may not look like many errors."""
+    shares = np.full(labels, 0.5 / (labels - 1))
+    shares[0] = 0.5
+    counts = np.random.default_rng(0).multinomial(20, shares, size=200).astype(float)
+    found, low, high = corrected_shares(counts, np.eye(labels) * gold, seed=0, replicates=200)
+    assert found == pytest.approx(counts.sum(axis=0) / counts.sum(), abs=1e-6)
+    assert ((low <= found) & (found <= high)).all()
+    assert high[0] < 0.7
+    counts[:] = counts.sum(axis=0)  # without any chance in them, all that is drawn lies to one side
+    found, low, high = corrected_shares(counts, np.eye(labels) * gold, seed=0, replicates=200)
+    assert ((low <= found) & (found <= high)).all()
+
+
+def test_errors_that_come_together_in_articles_make_the_interval_wider():
+    """In one half of the gold articles all answers are right, in the other a half of those of the first label."""
+    right, half = [10, 0, 0, 10], [5, 5, 0, 10]
+    counts = np.tile([10.0, 10.0], (300, 1))
+    tables = csr_matrix(np.array([right, half] * 10, dtype=float))
+    confusion = np.asarray(tables.sum(axis=0)).reshape(2, 2)
+
+    def width(confusion: np.ndarray, by_article: csr_matrix | None) -> float:
+        _, low, high = corrected_shares(counts, confusion, by_article=by_article, seed=0, replicates=400)
+        return float((high - low)[0])
+
+    assert width(confusion, tables) > 1.3 * width(confusion, None)
+    table = np.full((2, 2), 50.0) + 50 * np.eye(2)
+    one = csr_matrix(table.reshape(1, -1))  # a single article tells nothing of others
+    assert width(table, one) == pytest.approx(width(table, None), rel=0.2)
+
+
+def test_sentences_that_the_model_was_not_asked_about_are_not_corrected():
+    counts = np.tile(TRUE @ RATES * 10, (50, 1))
+    known = np.tile([0.0, 0.0, 30.0], (50, 1))
+    shares, low, high = corrected_shares(counts, CONFUSION * 5, known=known, seed=0, replicates=100)
+    assert shares == pytest.approx(TRUE / 4 + [0, 0, 0.75], abs=1e-6)
+    assert ((low <= shares) & (shares <= high)).all()
+    assert low[2] > 0.7
 
 
 def test_the_interval_covers_the_truth_and_narrows_with_articles():
@@ -54,3 +95,7 @@ def test_maximisation_finds_shares_that_moved(prior: float):
 def test_maximisation_with_a_label_that_never_was():
     found = expectation_maximisation(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([1.0, 0.0]))
     assert found == pytest.approx([1, 0])
+    probabilities = np.array([[0.6, 0.2, 0.2], [0.0, 0.0, 1.0], [0.1, 0.9, 0.0]])
+    found = expectation_maximisation(probabilities, np.array([0.5, 0.5, 0.0]))
+    assert found[2] == 0
+    assert found.sum() == pytest.approx(1)

@@ -4,11 +4,13 @@ import pytest
 from train.shift import Counts, compare, count_in_bins, decile_edges, mean_difference
 
 
-def sample(mean: float, articles: int, seed: int, *, alike: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def sample(
+    mean: float, articles: int, seed: int, *, alike: float = 0.0, length: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
     """Ten values an article; with ``alike`` those of an article share a part."""
     random = np.random.default_rng(seed)
-    groups = np.repeat([f"a{n}" for n in range(articles)], 10)
-    values = random.normal(mean, 1, 10 * articles) + np.repeat(random.normal(0, alike, articles), 10)
+    groups = np.repeat([f"a{n}" for n in range(articles)], length)
+    values = random.normal(mean, 1, length * articles) + np.repeat(random.normal(0, alike, articles), length)
     return values, groups
 
 
@@ -32,6 +34,34 @@ def test_chance_does_more_where_the_sentences_of_an_article_are_alike():
     single = distances(sample(0, 30, 1), sample(0, 30, 2))
     alike = distances(sample(0, 30, 1, alike=2), sample(0, 30, 2, alike=2))
     assert alike["psi_chance"] > 2 * single["psi_chance"]
+
+
+@pytest.mark.parametrize(("articles", "length"), [(60, 10), (300, 2)])
+def test_articles_that_are_not_told_apart_are_as_alike_as_the_others(articles: int, length: int):
+    """Also where the others are shorter, so that there it shows less."""
+    edges, ratios = np.linspace(-4, 4, 12), []
+    for seed in range(10):
+        old, new = sample(0, 53, seed, alike=2), sample(0, articles, seed + 1000, alike=2, length=length)
+        apart = count_in_bins(*old, edges)
+        pair = (apart, Counts(apart.total[None, :], summed=True, articles=53))
+        first, second = (compare(part, count_in_bins(*new, edges), seed=seed, replicates=200) for part in pair)
+        widths = [np.diff(found["psi_interval"])[0] for found in (first, second)]
+        ratios.append([second["psi_chance"] / first["psi_chance"], widths[1] / widths[0]])
+    chance, width = np.mean(ratios, axis=0)
+    assert chance == pytest.approx(1, abs=0.1)
+    assert width > 0.6
+
+
+def test_shorter_articles_that_are_not_told_apart_count_as_much_as_the_others():
+    edges, new = np.linspace(-4, 4, 12), sample(0, 60, 1, alike=2)
+    table = count_in_bins(*sample(0, 100, 2, alike=2, length=5), edges)
+    chances = [
+        compare(
+            Counts(table.total[None, :], summed=True, articles=n), count_in_bins(*new, edges), seed=0, replicates=99
+        )
+        for n in (0, 100)
+    ]
+    assert chances[0] == chances[1]
 
 
 def test_known_values():
