@@ -12,6 +12,7 @@ from typing import Any
 
 from newslean.calibration import decide
 from newslean.context import context_of
+from newslean.errors import DataError
 from newslean.schema import Labels, Schema
 from newslean.tagger import Tagger
 from train.labels import in_order
@@ -55,7 +56,14 @@ def read_cases(path: str | Path, schema: Schema) -> list[Case]:
         With all faults of the file, each as "file:line: expected ...; found ...".
     """
     faults, cases, first = Faults(), list[Case](), dict[str, str]()
-    for where, data in read_objects(Path(path), faults, {}):
+    rows = [*read_objects(Path(path), faults, {})]
+    asked = {name for _, data in rows if isinstance(labels := data.get("labels"), dict) for name in labels}
+    if asked and not asked & {*schema.names}:
+        raise DataError(
+            f"{path}: expected cases of {', '.join(schema.names)}; found those of another label set "
+            f"({', '.join(sorted(asked)[:5])}). Name cases of your own, with --on."
+        )
+    for where, data in rows:
         found = _faults(data, schema) if data else []
         name = str(data.get("id"))
         if data and not found and first.setdefault(name, where) != where:

@@ -135,3 +135,12 @@ def _filled(grammar: Grammar, text: str) -> str:
         parts += [re.escape(text[end : match.start()].casefold()), f"(?:{choices})"]
         end = match.end()
     return "".join(parts) + re.escape(text[end:].casefold().rstrip(".?!"))
+
+
+def test_cases_of_another_label_set(tmp_path: Path, schema: Schema):
+    path = write(tmp_path / "cases.jsonl", *({**CASE, "id": f"{n}", "labels": {"stance": "none"}} for n in range(9)))
+    with pytest.raises(
+        DataError, match=r"expected cases of topic, mood; found those of another label set \(stance\)"
+    ) as told:
+        read_cases(path, schema)
+    assert str(told.value).count("\n") == 0
