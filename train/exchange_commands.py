@@ -15,6 +15,18 @@ from train.options import ROOT, label_paths, tell_skipped
 FORMATS = ("labelstudio", "doccano", "prodigy", "argilla", "cas", "webanno", "csv", "tsv", "excel")
 
 _schema = click.option("--schema", type=click.Path(path_type=Path), help="The label set.  [default: beside the labels]")
+_rename = click.option(
+    "--rename",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="What a label, dimension or column (text, doc, coder) is called here; may be given again.",
+)
+_split_on = click.option(
+    "--split-on", multiple=True, metavar="TEXT", help="Accept two labels in one, parted by this; may be given again."
+)
+_ignore_column = click.option(
+    "--ignore-column", multiple=True, metavar="NAME", help="A column, question or control to leave out; likewise."
+)
 
 
 @click.command("import")
@@ -25,16 +37,12 @@ _schema = click.option("--schema", type=click.Path(path_type=Path), help="The la
 @click.option(
     "--coder", "coder", multiple=True, metavar="NAME", help="Who coded, where the file does not tell; OLD=NEW renames."
 )
+@_rename
+@_split_on
+@_ignore_column
 @click.option(
-    "--rename", multiple=True, metavar="OLD=NEW", help="What a label or dimension is called here; may be given again."
+    "--partial", is_flag=True, help="Leave a dimension open where its one label is missing; in tables, any blank cell."
 )
-@click.option(
-    "--split-on", multiple=True, metavar="TEXT", help="Accept two labels in one, parted by this; may be given again."
-)
-@click.option(
-    "--ignore-column", multiple=True, metavar="NAME", help="A column, question or control to leave out; likewise."
-)
-@click.option("--partial", is_flag=True, help="Leave a dimension open where its one label is missing.")
 @click.option(
     "--confirmed",
     is_flag=True,
@@ -102,12 +110,22 @@ def import_command(files: Any, out: Path, append: bool, schema: Path | None, **o
 @click.option("--coder", "coders", multiple=True, help="Only this coder's labels; may be given again.")
 @click.option("--blind", is_flag=True, help="Without the labels: for a coder who is not to see them.")
 @click.option("--setup", type=click.Path(path_type=Path), help="Also write what sets the tool up with the label set.")
+@_rename
+@_split_on
+@_ignore_column
 @_schema
 def export_command(to: str, out: Path | None, setup: Path | None, **options: Any) -> None:
     """Write sentences as tasks for a coders' tool, with labels and predictions that are there."""
     from newslean.files import write_file
     from newslean.schema import read_schema
-    from train.exchange.exporting import add_predictions, choose_coders, export_tasks, read_rows, read_sentences
+    from train.exchange.exporting import (
+        add_predictions,
+        choose_coders,
+        export_tasks,
+        lenient_judge,
+        read_rows,
+        read_sentences,
+    )
     from train.exchange.formats import FORMATS as KNOWN
 
     paths, beside = label_paths(options["labels"], options["schema"])
@@ -126,7 +144,17 @@ def export_command(to: str, out: Path | None, setup: Path | None, **options: Any
     skipped = 0
     if options["labels"] or not options["from_"]:
         tasks, skipped = read_rows(paths, label_set, texts=options["texts"])
-    tasks += read_sentences(options["from_"], label_set) if options["from_"] else []
+    of_tables = [options["rename"], options["split_on"], options["ignore_column"]]
+    if any(of_tables) and not options["from_"]:
+        raise DataError("--rename, --split-on, --ignore-column: expected beside --from TABLE; found no --from.")
+    if options["from_"]:
+        judge = lenient_judge(
+            label_set,
+            rename=_pairs(options["rename"], "--rename"),
+            ignored=options["ignore_column"],
+            split_on=options["split_on"],
+        )
+        tasks += read_sentences(options["from_"], label_set, judge=judge)
     tell_skipped(skipped)
     tasks = choose_coders(tasks, options["coders"], blind=options["blind"])
     if options["model"]:

@@ -91,8 +91,8 @@ def _agreement_parts(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
             labels = ", ".join(f"{label} {_number(value)}" for label, value in k["labels"].items())
             rows.append([f"{one} and {other}", pair["sentences"], _number(k["kappa"]), labels])
     what = (
-        "Agreement (Cohen's kappa), on the same rows. All have a settled label: disputes that are open are not among them, "
-        "so that coders agree less than this (`labels agree` counts all)."
+        "Agreement (Cohen's kappa), on the same rows. All have a settled label: disputes that are open are not among "
+        "them, so that coders agree less than this (`labels agree` counts all)."
     )
     return [what, _table(["who", "sentences", "kappa", "by label"], rows)] if rows else []
 

@@ -24,9 +24,9 @@ class Judge:
     schema, rename, ignored
         As in `Naming`.
     split_on : sequence of str
-        Separators at which two labels in one may be split.
+        Separators at which two labels in one may be split, and that may stand before or behind one.
     partial : bool
-        Whether a ``single`` dimension may go without an answer: it is then left open.
+        Whether a ``single`` dimension may go without an answer: it is then left open. So is, in tables, any blank cell.
 
     Raises
     ------
@@ -45,9 +45,13 @@ class Judge:
     ) -> None:
         self.schema, self.split_on, self.partial = schema, split_on, partial
         self.naming = Naming(schema, dict(rename or {}), ignored)
+        if "" in split_on:
+            raise DataError("--split-on: expected what stands between two labels; found nothing.")
+        # People put blanks around what parts two labels; those are no part of it.
+        self.parting = {*split_on, *(text.strip() for text in split_on)}
         known = [*schema.names, *(label for d in schema.dimensions for label in d.labels), *tags(schema)]
         for old, new in self.naming.rename.items():
-            if new not in known:
+            if new not in known and self.naming.column(old) != new:
                 raise DataError(
                     f"--rename {old}={new}: expected a known label behind the =; found {new!r}{nearest(new, known)}."
                 )
@@ -158,7 +162,7 @@ class Judge:
         if one:
             yield one
             return
-        for separator, parts in _splits(value, SEPARATORS):
+        for separator, parts in _splits(value, (*self.split_on, *SEPARATORS)):
             known = [self._find(part, place) for part in parts]
             if any(known):
                 yield from self._split(value, separator, parts, known, place, faults)
@@ -178,7 +182,7 @@ class Judge:
         place: str,
         faults: list[str],
     ) -> Iterator[tuple[str, str]]:
-        if all(known) and separator in self.split_on:
+        if all(known) and separator in self.parting:
             yield from (one for one in known if one)
             return
         words = self.schema[place].labels if place else [label for d in self.schema.dimensions for label in d.labels]
@@ -206,6 +210,7 @@ class Judge:
 
 def _splits(value: str, separators: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     for separator in separators:
+        # One part only is a label with a separator before or behind it.
         parts = [part.strip() for part in value.split(separator) if part.strip()]
-        if separator in value and len(parts) > 1:
+        if separator in value and parts:
             yield separator, parts

@@ -3,7 +3,7 @@
 Knows label files and lists of sentences; asks a model where one is given; leaves formats to their rooms.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,10 +57,15 @@ def read_rows(paths: Sequence[Path], schema: Schema, *, texts: Sequence[Path] = 
     return [task_of(row, schema, text=text) for row, text in pairs], len(rows) - len(pairs)
 
 
-def read_sentences(paths: Sequence[Path], schema: Schema) -> list[Task]:
+def read_sentences(paths: Sequence[Path], schema: Schema, *, judge: Judge | None = None) -> list[Task]:
     """Read sentences to label: ``.jsonl`` with a "text" in each row, ``.txt`` with one a line, or a table.
 
     Rows may have the other keys of label files; without ``doc``, a sentence is its own article.
+
+    Parameters
+    ----------
+    judge : Judge, optional
+        Of labels and columns of tables; by default one that takes them as they come.
 
     Raises
     ------
@@ -71,8 +76,8 @@ def read_sentences(paths: Sequence[Path], schema: Schema) -> list[Task]:
     for path in paths:
         if path.suffix.lower() in (".csv", ".tsv", ".xlsx"):
             name = {".xlsx": "excel"}.get(path.suffix.lower(), path.suffix.lower()[1:])
-            judge = Judge(schema, partial=True, split_on=(JOINT,))  # labels beside a text may come as they are
-            found, _ = gather([path], Gatherer(schema, judge, Reading(format=name), faults))
+            judge = judge or lenient_judge(schema)
+            found, _ = gather([path], Gatherer(schema, judge, Reading(format=name, coded=False), faults))
             tasks += [task for _, task in found]
         elif path.suffix.lower() == ".txt":
             lines = [line.strip() for _, line in read_lines(path, faults) if line]
@@ -87,6 +92,17 @@ def read_sentences(paths: Sequence[Path], schema: Schema) -> list[Task]:
     if not unique:
         raise DataError(f"{', '.join(map(str, paths))}: expected sentences to label; found none.")
     return [*unique.values()]
+
+
+def lenient_judge(
+    schema: Schema,
+    *,
+    rename: Mapping[str, str] | None = None,
+    ignored: Collection[str] = (),
+    split_on: Sequence[str] = (),
+) -> Judge:
+    """Give a judge for tables of sentences to label: labels beside a text may come as they are."""
+    return Judge(schema, rename=rename, ignored=ignored, split_on=(JOINT, *split_on), partial=True)
 
 
 def add_predictions(tasks: Sequence[Task], model: Path, schema: Schema) -> list[Task]:

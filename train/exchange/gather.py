@@ -3,6 +3,7 @@
 Knows the findings of the readers and what our exports carry beside; knows no format and no label file.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from newslean.schema import Schema
 from train.exchange.answers import Judge
 from train.exchange.formats import FORMATS, guess_format
 from train.exchange.joining import Joiner, Said
-from train.exchange.raw import Answers, Coding, Guess, Raw, same_second, sound_payload
+from train.exchange.raw import Answers, Coding, Guess, Header, Raw, same_second, sound_payload
 from train.exchange.reading import Notes, Reading
 from train.exchange.task import ABOUT, Prediction, Task, name_by_text, prediction_of, row_of
 from train.rows import FLAGS, KINDS, Faults, row_faults, shown, time_of
@@ -42,6 +43,7 @@ class Gatherer:
         self.notes = Notes()
         self.joiner = Joiner(faults, self.notes)
         self.numbers = {(row["doc"], row["text"]): row["n"] for row in known if "text" in row}
+        self.blank = Counter[str]()
         self.last: dict[str, int] = {}
         for (doc, _), n in self.numbers.items():
             self.last[doc] = max(n, self.last.get(doc, -1))
@@ -54,6 +56,8 @@ class Gatherer:
         raws = [self._sound(raw) for raw in kind.read(path, self.judge.naming, self.faults)]
         said = "" if self.reading.format else " (guessed)"
         self.notes.lines.append(f"{path}: {kind.name}{said}, {len(raws):,} rows")
+        if raws and raws[0].header:
+            self._tell_header(path, raws[0].header)
         answered = {name for raw in raws for coding in raw.codings for name in self.judge.dimensions(coding.answers)}
         asked = [name for name in self.schema.names if name in answered]
         if raws and answered and len(asked) < len(self.schema.names) and not any(r.payload or r.asked for r in raws):
@@ -62,6 +66,25 @@ class Gatherer:
         self.joiner.start_file()
         for index, raw in enumerate(raws):
             self._take(raw, index, asked)
+        way_out = "" if self.reading.confirmed else " (--partial leaves them open)"
+        for name, count in sorted(self.blank.items()):
+            self.notes.lines.append(f"{path}: {count:,} blank cells of {name} taken as no label{way_out}")
+        self.blank.clear()
+
+    def _tell_header(self, path: Path, header: Header) -> None:
+        """Say how a table's header was read; if no column holds labels, all would be lost without a word."""
+        left = ", ".join(map(repr, header.left))
+        if self.reading.coded and not header.labels and not header.ours:
+            self.faults.add(
+                header.where,
+                f"expected a column of {' or '.join(self.schema.names)}; found none, but {left or 'no other'} "
+                "(--rename 'COLUMN=DIMENSION' takes one as a dimension)",
+            )
+        coder = f"coder from {header.coder!r}" if header.coder not in ("", "coder") else header.coder
+        if header.guessed and self.reading.coder:
+            coder = f"coder as --coder says, not from {header.coder!r}"
+        used = ", ".join([*header.used, *([coder] if coder else [])])
+        self.notes.lines.append(f"{path}: columns: {used}" + (f"; left out: {left}" if left else ""))
 
     def _sound(self, raw: Raw) -> Raw:
         """Give a finding without what is to be left out, and without what is broken in our own part of it."""
@@ -93,12 +116,15 @@ class Gatherer:
 
     def _said(self, raw: Raw, coding: Coding, asked: list[str]) -> Said | None:
         """Judge what a coder says of a sentence; None if that is nothing."""
-        coder = self.reading.coders.get(coding.coder, coding.coder) or self.reading.coder
+        found = self.reading.coder if coding.guessed and self.reading.coder else coding.coder
+        coder = self.reading.coders.get(coding.coder, found) or self.reading.coder
         faults = list[str]()
         marked = raw.payload.get("coded", {}).get(coding.coder)
-        labels = self.judge.labels(
-            coding.answers, faults, asked=raw.payload.get("asked") or raw.asked or asked, answered=marked
-        )
+        open_ = raw.header and self.judge.partial and not self.reading.confirmed  # a blank cell is no answer
+        questions = () if open_ else raw.payload.get("asked") or raw.asked or asked
+        labels = self.judge.labels(coding.answers, faults, asked=questions, answered=marked)
+        if raw.header and marked is None and not faults:
+            self.blank.update(name for name, chosen in labels.items() if chosen == [])
         at = self._time(raw, coding, faults)
         for fault in faults:
             self.faults.add(raw.where, f"coder {coder!r}: {fault}" if coder else fault)

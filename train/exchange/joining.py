@@ -9,7 +9,7 @@ from typing import Any
 from newslean.schema import Labels
 from train.exchange.raw import Answers, older
 from train.exchange.reading import Notes
-from train.exchange.task import Task
+from train.exchange.task import NOBODY, Task
 from train.rows import Faults, shown
 
 
@@ -36,11 +36,14 @@ class Joiner:
     def __init__(self, faults: Faults, notes: Notes) -> None:
         self.faults, self.notes = faults, notes
         self.tasks: dict[tuple[str, int, str], tuple[str, Task]] = {}
-        self.start_file()
+        self.said: dict[tuple[str, int, str, str], list[Said]] = {}
 
     def start_file(self) -> None:
-        """Forget who said what: a coder may say something else in another file, and then has changed it."""
-        self.said: dict[tuple[str, int, str, str], list[Said]] = {}
+        """Forget who said what: a coder may say something else in another file, and then has changed it.
+
+        What nobody by name said is kept: of two files it may be two people's.
+        """
+        self.said = {key: said for key, said in self.said.items() if key[-1] == NOBODY}
 
     def hear(self, task: Task, said: Said) -> None:
         """Add what one coder says; said twice in one file, the later time counts."""
@@ -101,4 +104,5 @@ class Joiner:
 
     def _tell(self, where: str, coder: str, first: str, differing: dict[str, tuple[Any, Any]]) -> None:
         said = "; ".join(f"{name} {shown(old)} and {shown(new)}" for name, (old, new) in differing.items())
-        self.faults.add(where, f"expected one answer of coder {coder!r}; found another at {first}: {said}")
+        way_out = "" if coder else "; if two people coded, import each one's with its own --coder"
+        self.faults.add(where, f"expected one answer of coder {coder!r}; found another at {first}: {said}{way_out}")

@@ -24,11 +24,15 @@ TEXT_KEYS = ("text", "sentence", "content", "body", "data")
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """What one coder says of one sentence; ``coder`` is "" where the file does not tell."""
+    """What one coder says of one sentence; ``coder`` is "" where the file does not tell.
+
+    ``guessed`` says that the coder's name comes from where other things may stand: one that the user gives counts more.
+    """
 
     answers: Answers
     coder: str = NOBODY
     at: str = ""
+    guessed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,37 @@ class Guess:
     answers: Answers
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """How a table's header was read.
+
+    Attributes
+    ----------
+    where : str
+        Its place.
+    used : tuple of str
+        What was taken from which column, for a person; without the coder.
+    labels : bool
+        Whether a column is a dimension, or nearly one, which is told already.
+    coder : str
+        The column that names the coders; "" if there is none.
+    guessed : bool
+        Whether that column may mean something else.
+    left : tuple of str
+        Columns that nothing is taken from.
+    ours : bool
+        Whether our own export wrote the table.
+    """
+
+    where: str
+    used: tuple[str, ...]
+    labels: bool
+    coder: str
+    guessed: bool
+    left: tuple[str, ...]
+    ours: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +96,8 @@ class Raw:
         Annotations that the coder cancelled, skipped or left as a draft.
     unsure : Coding or None
         What is a coder's answer only if the file holds nothing unconfirmed: a suggestion as it was.
+    header : Header or None
+        Of the table that it is a row of; None in other formats.
     """
 
     where: str
@@ -72,6 +109,7 @@ class Raw:
     asked: tuple[str, ...] = ()
     skipped: int = 0
     unsure: Coding | None = None
+    header: Header | None = None
 
 
 def about_in(*places: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class Reading:
         label, or with the suggestion as it was, then counts as coded.
     predictions : bool
         Whether to keep models' predictions.
+    coded : bool
+        Whether a table must have labels: a list of sentences to label need not.
     """
 
     format: str = ""
@@ -39,6 +41,7 @@ class Reading:
     doc: str = ""
     confirmed: bool = False
     predictions: bool = True
+    coded: bool = True
 
 
 @dataclass(slots=True)

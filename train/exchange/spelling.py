@@ -17,6 +17,10 @@ JOINT = "|"
 """What stands between several labels in one cell of our own exports."""
 
 
+COLUMNS = ("text", "doc", "coder")
+"""Columns of a table that others may be renamed to, beside those of dimensions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """The label set, and what files call what is in it.
@@ -26,7 +30,7 @@ class Naming:
     schema : Schema
         The label set.
     rename : mapping
-        Labels (``label`` or ``dimension:label``) or dimensions as found, to what they are called here.
+        Labels (``label`` or ``dimension:label``), dimensions or columns as found, to what they are called here.
     ignored : collection of str
         Columns, questions and controls that are left out.
     """
@@ -39,6 +43,12 @@ class Naming:
         """Give the dimension that a name as found stands for; None if it stands for none."""
         name = self.rename.get(name, name)
         return name if name in self.schema.names else None
+
+    def column(self, title: str) -> str:
+        """Give what a column is renamed to, if that is no dimension: one of `COLUMNS`, or ``dimension [coder]``."""
+        name = self.rename.get(title, title)
+        of_coder = name.endswith("]") and name.partition(" [")[0] in self.schema.names
+        return name if name in COLUMNS or of_coder else title
 
 
 def way_out(name: str) -> str:

@@ -15,6 +15,7 @@ from train.exchange.raw import (
     TEXT_KEYS,
     Answers,
     Coding,
+    Header,
     Raw,
     compact,
     payload_from,
@@ -27,10 +28,12 @@ from train.exchange.task import ABOUT, NOBODY, Task
 from train.rows import FLAGS, Faults, nearest
 
 TIMES = ("coded_at", "timestamp", "created_at")
-CODERS = ("coder", "annotator", "user")
+CODERS = ("coder", "annotator")
+VAGUE = ("content", "body", "data")
+"""Of `TEXT_KEYS`, those that mean something else as well, such as a date."""
 PREDICTED = ("predicted", "score of predicted")
-KNOWN = (*TEXT_KEYS, "doc", "n", *ABOUT, *CODERS, *TIMES, PAYLOAD)
-"""Columns that mean something, beside those of labels."""
+KNOWN = (*TEXT_KEYS, "doc", "n", *ABOUT, *CODERS, "user", *TIMES, PAYLOAD)
+"""Columns that mean something, beside those of labels; ``user`` is as often a text's author as its coder."""
 
 _NAMED = re.compile(r"(.+?) \[(.*)\]", re.DOTALL)
 
@@ -77,9 +80,14 @@ def raws_of(table: Table, head: str, naming: Naming, faults: Faults) -> list[Raw
     head : str
         The place of its header.
     """
+    before = faults.count
     columns = _columns(table.header, head, naming, faults)
-    text = _text_column(columns, table, head, faults)
-    return [_raw(place, cells, columns, text, naming) for place, cells in table.rows]
+    near = faults.count > before
+    filled = {index for _, cells in table.rows for index, cell in enumerate(cells) if cell.strip()}
+    coder = next((key for key in CODERS if columns.others.get(key) in filled), "")
+    text = _text_column(columns, table, head, filled, faults)
+    header = _header(columns, table.header, head, naming, text=text, coder=coder, near=near)
+    return [_raw(place, cells, columns, text, naming, header) for place, cells in table.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,9 @@ def _columns(header: Sequence[str], head: str, naming: Naming, faults: Faults) -
     names, columns = naming.schema.names, _Columns({}, {})
     expected = {*KNOWN, *(f"{kind} {name}" for kind in PREDICTED for name in names)}
     first: dict[tuple[str, str], int] = {}
-    for index, title in enumerate(header):
+    of_tool = any(naming.column(title) in CODERS for title in header if title not in naming.ignored)
+    for index, found in enumerate(header):
+        title = found if found in naming.ignored else naming.column(found)
         name, coder = title, NOBODY
         if named := _NAMED.fullmatch(title):
             name, coder = named[1], named[2]
@@ -106,45 +116,88 @@ def _columns(header: Sequence[str], head: str, naming: Naming, faults: Faults) -
         if before != index and (dimension or name in expected):
             faults.add(
                 head,
-                f"expected one column of {dimension or title!r}; found {header[before]!r} ({before + 1}) and {title!r} "
-                f"({index + 1}): rename or remove one",
+                f"expected one column of {dimension or title!r}; found {header[before]!r} ({before + 1}) and {found!r} "
+                f"({index + 1}): rename or remove one"
+                + (f"; if two people coded, as '{dimension} [NAME]'" if dimension else ""),
             )
-        elif dimension or name in TIMES:
+        # Beside no coder, other tools' times may be those of the text.
+        elif dimension or name == TIMES[0] or (name in TIMES and (coder != NOBODY or of_tool)):
             columns.coded.setdefault(coder, {})[name] = index
-        elif coder != NOBODY or (title not in expected and nearest(title, names)):
+        elif coder != NOBODY or (title not in expected and (nearest(title, names) or _of_coder(title, names))):
             faults.add(
-                head, f"expected columns {', '.join(names)}; found {title!r}{nearest(name, names)}{way_out(name)}"
+                head,
+                f"expected columns {', '.join(names)}; found {title!r}{nearest(name, names)}{way_out(name)}"
+                + _of_coder(title, names),
             )
         else:
             columns.others.setdefault(title, index)
     return columns
 
 
-def _text_column(columns: _Columns, table: Table, head: str, faults: Faults) -> int | None:
+def _of_coder(title: str, names: Sequence[str]) -> str:
+    """Say what a column such as "topic (anna)" is to be called, if it may be that of one coder of several."""
+    name, _, rest = title.partition("(")
+    if name.strip() not in names or not rest.endswith(")"):
+        return ""
+    called = f"{name.strip()} [{rest[:-1].strip()}]"
+    return f"; of one coder of several, it is called {called!r} (--rename '{title}={called}')"
+
+
+def _text_column(columns: _Columns, table: Table, head: str, filled: set[int], faults: Faults) -> int | None:
     """Find the sentence's column, the same for all rows: of a usual name, or the only other one that is filled."""
-    filled = {index for _, cells in table.rows for index, cell in enumerate(cells) if cell.strip()}
-    usual = [columns.others[key] for key in TEXT_KEYS if key in columns.others]
-    if usual:
-        return next((index for index in usual if index in filled), usual[0])
-    left = [title for title, index in columns.others.items() if title not in KNOWN and index in filled]
+    others = columns.others
+    usual = [key for key in TEXT_KEYS if key in others]
+    found = next((key for key in usual if others[key] in filled), usual[0] if usual else "")
+    left = [title for title, index in others.items() if title not in KNOWN and index in filled]
+    rivals = [title for title in left if title.lower() != "id" and _has_words(table, others[title])]
+    if found and (found not in VAGUE or not rivals):
+        return others[found]
+    left = [found, *rivals] if found else left
     if len(left) == 1:
-        return columns.others[left[0]]
+        return others[left[0]]
     if table.rows:
         faults.add(
             head,
             f"expected the sentences in a column {', '.join(TEXT_KEYS)}, or in the only one left; found "
-            f"{', '.join(map(repr, left)) or 'none'}: rename one, or leave out the others (--ignore-column)",
+            f"{', '.join(map(repr, left)) or 'none'}: rename one (--rename 'COLUMN=text'), or leave out the others "
+            "(--ignore-column)",
         )
     return None
 
 
-def _raw(place: str, cells: list[str], columns: _Columns, text: int | None, naming: Naming) -> Raw:
+def _has_words(table: Table, index: int) -> bool:
+    """Whether a column holds other than numbers."""
+    return any(cells[index].strip(" .,0123456789") for _, cells in table.rows if index < len(cells))
+
+
+def _header(
+    columns: _Columns, titles: Sequence[str], head: str, naming: Naming, *, text: int | None, coder: str, near: bool
+) -> Header:
+    """Say what is taken from which column, and from which nothing."""
+    others, ours = columns.others, PAYLOAD in columns.others
+    used = {"text": text, **{key: others[key] for key in ("doc", "n", *ABOUT) if key in others}}
+    labels = False
+    for who, found in columns.coded.items():
+        for name, index in found.items():
+            dimension = naming.dimension(name)
+            labels = labels or dimension is not None
+            used[_column(dimension or TIMES[0], who)] = index
+    guesses = {f"{kind} {name}" for kind in PREDICTED for name in naming.schema.names} if ours else set()
+    taken = {*used.values(), *(others[title] for title in (coder, PAYLOAD, *guesses) if title in others)}
+    left = tuple(titles[index] for title, index in others.items() if index not in taken and titles[index])
+    said = {name: titles[index] for name, index in used.items() if index is not None}
+    told = tuple(name if name == title else f"{name} from {title!r}" for name, title in said.items())
+    who = titles[others[coder]] if coder else ""
+    return Header(head, told, labels or near, who, coder in CODERS[1:], left, ours)
+
+
+def _raw(place: str, cells: list[str], columns: _Columns, text: int | None, naming: Naming, header: Header) -> Raw:
     data = {title: cells[index] for title, index in columns.others.items() if index < len(cells)}
     ours, schema = PAYLOAD in columns.others, naming.schema
     asked = {naming.dimension(name) for found in columns.coded.values() for name in found}
     codings = list[Coding]()
     for named, found in columns.coded.items():
-        coder = named or next((data[key].strip() for key in CODERS if data.get(key, "").strip()), NOBODY)
+        key = next((key for key in CODERS if data.get(key, "").strip()), "") if not named else ""
         row = {name: cells[index] for name, index in found.items() if index < len(cells)}
         answers: Answers = {
             name: values
@@ -153,11 +206,12 @@ def _raw(place: str, cells: list[str], columns: _Columns, text: int | None, nami
         }
         if answers:
             at = next((row[key].strip() for key in TIMES if row.get(key, "").strip()), "")
-            codings.append(Coding(answers, coder, at))
+            codings.append(Coding(answers, named or data.get(key, "").strip(), at, key in CODERS[1:]))
     about = {key: _value(key, data[key]) for key in ("doc", "n", *ABOUT) if data.get(key, "").strip()}
     payload = payload_from(data.get(PAYLOAD, ""))
     sentence = (cells[text] or None) if text is not None and text < len(cells) else None
-    return Raw(place, sentence, about, tuple(codings), (), payload, tuple(n for n in schema.names if n in asked))
+    names = tuple(name for name in schema.names if name in asked)
+    return Raw(place, sentence, about, tuple(codings), (), payload, names, header=header)
 
 
 def _column(name: str, coder: str) -> str:
