@@ -57,7 +57,8 @@ FOREIGN = frozenset({".bz2", ".gz", ".ndjson", ".tsv", ".xls", ".xlsx", ".xz", "
     "--min-confidence",
     type=click.FloatRange(0, 1),
     metavar="P",
-    help="Least probability of any but the neutral label, such as a stance, beside the model's own rule.",
+    help="In dimensions of one label a sentence, as stance: a label less probable gives way to the neutral one, if "
+    "there is one. Topics keep their thresholds.",
 )
 @click.option(
     "--color",

@@ -68,7 +68,8 @@ class Tagger:
             A model folder as ``python -m train`` writes it.
         min_confidence : float, optional
             Probability in 0..1 below which a ``single`` dimension gets its
-            neutral label, if it has one, beside the model's own rule.
+            neutral label, if it has one, beside the model's own rule; ``multi``
+            ones keep their thresholds.
         precision : {"int8", "float"}
             Which graph of a fine-tuned model: the shipped one, or the float
             one that a training run leaves beside it.
@@ -78,13 +79,21 @@ class Tagger:
         Raises
         ------
         ModelError
-            If the folder is missing, damaged or of a newer format.
+            If the folder is missing, damaged or of a newer format, or ``min_confidence`` would change nothing.
         """
         manifest = read_manifest(path)
         if min_confidence is not None:
             if not 0 <= min_confidence <= 1:
                 raise ModelError(f"min_confidence: expected a number from 0 to 1; found {min_confidence}.")
-            limits = {d.name: min_confidence for d in manifest.schema.dimensions if not d.multi}
+            limits = {
+                d.name: min_confidence for d in manifest.schema.dimensions if not d.multi and d.neutral is not None
+            }
+            if not limits:
+                raise ModelError(
+                    f"{path}: min_confidence: expected a model with a dimension of one label a "
+                    f"{manifest.schema.unit} that has a neutral one, to be given in doubt; found none. Leave it out, "
+                    "and choose by the scores instead."
+                )
             manifest = replace(manifest, calibration=replace(manifest.calibration, min_confidence=limits))
         # Imported here: each kind of model needs a library that the other does not.
         if manifest.kind == "baseline":

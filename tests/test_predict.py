@@ -198,6 +198,25 @@ def test_min_confidence_1_leaves_only_neutral_labels(news: Path):
         assert {name: sentence["labels"][name] for name in neutral} == neutral
 
 
+@pytest.mark.parametrize("rest", [[], ["--out", "out.csv"]])
+def test_min_confidence_is_refused_where_no_label_is_neutral(news: Path, tmp_path: Path, rest: list[str]):
+    current, model = ROOT / "models" / "current", tmp_path / "model"
+    model.mkdir()
+    for path in current.resolve().iterdir():
+        (model / path.name).symlink_to(path)
+    data = json.loads((current / "manifest.json").read_bytes())
+    for d in data["schema"]["dimensions"]:
+        d.pop("neutral", None)
+        if d["kind"] == "single":
+            data["thresholds"].pop(d["name"], None)
+    (model / "manifest.json").unlink()
+    (model / "manifest.json").write_text(json.dumps(data | {"beta": {}}), encoding="utf-8")
+    result = predict(news, "--model", "model", "--min-confidence", "0.8", *rest, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert "min_confidence: expected a model with a dimension of one label a sentence" in result.stderr.decode()
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_hostile_text_is_shown_to_people_and_kept_for_programs(tmp_path: Path):
     text = "Factories in Wuxi \x1b[2J\u202eship processors to all makers of phones.\n"
     (tmp_path / "a.txt").write_text(text, encoding="utf-8")

@@ -207,6 +207,18 @@ def test_confidence_turns_doubt_into_neutral(trained: SimpleNamespace):
     assert Tagger.load(trained.path, min_confidence=0).manifest.calibration.min_confidence == {"mood": 0}
 
 
+def test_a_confidence_that_would_change_nothing_is_refused(baseline_folder: Path):
+    path = baseline_folder / "manifest.json"
+    data = json.loads(path.read_bytes())
+    for d in data["schema"]["dimensions"]:
+        d.pop("neutral", None)
+    data["thresholds"].pop("mood", None)
+    path.write_text(json.dumps(data | {"beta": {}}), encoding="utf-8")
+    assert Tagger.load(baseline_folder).schema["mood"].neutral is None
+    with pytest.raises(ModelError, match=r"dimension of one label a sentence that has a neutral one.*found none"):
+        Tagger.load(baseline_folder, min_confidence=0.8)
+
+
 def test_a_folder_that_is_no_model(tmp_path: Path):
     with pytest.raises(ModelError, match="expected a model folder"):
         Tagger.load(tmp_path)

@@ -4,7 +4,10 @@ Knows a run; a later full training takes its folds up.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from newslean.baseline import Baseline
 from newslean.calibration import Calibration
@@ -17,7 +20,7 @@ from train.folds import assign_folds
 from train.known import Known, Plan, check_plan
 from train.promotion import CURRENT
 from train.publish import Report, new_manifest, publish_baseline
-from train.record import Record
+from train.record import Record, related
 from train.run import Run
 
 
@@ -30,14 +33,20 @@ def train_baseline(run: Run) -> tuple[Path, Report]:
 
 
 def baseline_out_of_fold(run: Run) -> Logits:
-    """Logits of every example from baselines that never saw its article: all folds at once, one a core."""
-    path = run.fits("baseline") / "folds.npz"
+    """Logits of every example from baselines that never saw its article: all folds at once, one a core.
+
+    Of an update too: a baseline begins anew, so that its folds hold out all rows, as in a training from scratch.
+    """
+    whole = replace(run, start="", earlier=None)
+    path = whole.fits("baseline") / "folds.npz"
     if not path.exists():
-        run.say(f"baseline: {max(run.assigned) + 1} folds")
-        logits = cross_fit(run.examples, run.assigned, run.schema, run.baseline, also=run.first, seed=run.seed)
+        run.say(f"baseline: {max(whole.assigned) + 1} folds")
+        logits = cross_fit(whole.examples, whole.assigned, run.schema, run.baseline, also=whole.first, seed=run.seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_arrays(path, logits)
-    return read_arrays(path)
+    measured = {id(e) for e in run.examples}
+    rows = [n for n, e in enumerate(whole.examples) if id(e) in measured]
+    return {name: values[rows] for name, values in read_arrays(path).items()}
 
 
 def update_baseline(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
@@ -45,12 +54,12 @@ def update_baseline(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
 
     Old rows keep their answers out of fold. Of the new articles one half is answered by a fit without it, which the
     comparison with the current model uses; the other half by the current model, which has never seen it. All of these
-    serve the calibration.
+    serve the calibration. New rows of articles that the current model has learnt from are learnt only.
 
     Parameters
     ----------
     run : Run
-        With ``start``, the version of what is known.
+        With ``start`` and ``earlier``, the version and the record of what is known.
     """
     check_plan(known, plan)
     run.place.mkdir(parents=True, exist_ok=True)
@@ -60,26 +69,20 @@ def update_baseline(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
         half = [fold == 0 for fold in assign_folds(new, folds=2, seed=run.seed)]
     except ValueError:  # one article: all of it
         half = [True] * len(new)
-    held = {n for n, chosen in zip(plan.new, half, strict=True) if chosen}
-    rows = [e for n, e in enumerate(run.examples) if n not in held]
-    found, baseline = fit_all(
-        [run.examples[n] for n in sorted(held)],
-        [0] * len(held),
-        run.schema,
-        run.baseline,
-        also=[*rows, *run.first],
-        seed=run.seed,
-    )
+    held = [n for n, chosen in zip(plan.new, half, strict=True) if chosen]
+    rows = [*run.examples, *run.first]
+    folds = [0 if near else -1 for near in related(rows, [run.examples[n] for n in held])]
+    found, baseline = fit_all(rows, folds, run.schema, run.baseline, seed=run.seed)
     tagger = Tagger.load(run.models / CURRENT)
-    others = [n for n in plan.new if n not in held]
+    others = [n for n, chosen in zip(plan.new, half, strict=True) if not chosen]
     texts = [run.examples[n].text for n in others]
     stored = getattr(tagger.model, "baseline", tagger.model).logits(texts, [""] * len(texts)) if others else {}
     logits = {name: values[plan.places].copy() for name, values in known.record.logits["baseline"].items()}
     for name, values in logits.items():
-        values[sorted(held)] = found[name]
+        values[held] = found[name][held]
         if others:
             values[others] = stored[name]
-    own = [n in held and not known.record.saw(e) for n, e in enumerate(run.examples)]
+    own = np.isin(np.arange(len(run.examples)), held).tolist()
     return make_baseline(run, logits, baseline, own=own, earlier=known.record)
 
 

@@ -5,11 +5,12 @@ Knows the forms that sentences come in and the splitter. Knows no model and no c
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from newslean.dump import Record, Reject, open_dump
+from newslean.articles import Article
+from newslean.dump import Columns, Record, Reject, open_dump
 from newslean.dump.records import WHOLE
 from newslean.errors import DataError
 from newslean.splitting import split_units, title_of
@@ -54,6 +55,7 @@ def read_candidates(
     *,
     form: Form = "auto",
     unit: str = "sentence",
+    text_column: str | None = None,
     on_note: Callable[[str], None] | None = None,
     on_reject: Callable[[Reject], None] | None = None,
 ) -> Iterator[Candidate]:
@@ -68,6 +70,9 @@ def read_candidates(
         What the files hold; ``auto`` tells by their names, a ``.jsonl`` file by its first row.
     unit : str
         One of `newslean.schema.UNITS`: what articles are split into, and what stands for a sentence in all the above.
+    text_column : str, optional
+        Column or key of the text in a dump, guessed where not given; a ``.jsonl`` file is then one, unless ``form``
+        says otherwise.
     on_note, on_reject : callable, optional
         Called with a line for each input that was guessed about, and with what a dump holds that cannot be read.
 
@@ -78,14 +83,37 @@ def read_candidates(
     """
     faults, note = Faults(), on_note or (lambda _: None)
     for path in paths:
-        if not _is_list(path, form):
-            yield from _split(path, unit, note, on_reject)
+        if not _is_list(path, form, text_column):
+            yield from _split(path, unit, Columns(text=text_column), note, on_reject)
             continue
         if form == "auto":
             note(f"{path}: read as a list of {unit}s, one a line (--as articles for articles)")
         read = _read_rows if Path(path).suffix.lower() == ".jsonl" else _read_text
         yield from (c for c in read(Path(path), faults) if _is_worth_reading(c.text, unit))
     faults.throw()
+
+
+def read_dump(path: Path, *, text_column: str | None, on_note: Callable[[str], None]) -> Iterator[Article]:
+    """Read the articles of a dump, each by its own name; how many could not be read is noted behind the last.
+
+    Raises
+    ------
+    DataError
+        If none can be read.
+    """
+    first, rejects, records = "", 0, 0
+    for outcome in open_dump(path, columns=Columns(text=text_column), on_note=on_note):
+        if isinstance(outcome, Record):
+            records += 1
+            yield replace(outcome.article, source=outcome.id or f"{outcome.article.source} {outcome.position}")
+        else:
+            where = outcome.source if outcome.position == WHOLE else f"{outcome.source}: {outcome.position}"
+            first = first or f"{where}: {outcome.reason.removeprefix(f'{outcome.source}: ')}"
+            rejects += 1
+    if rejects and not records:
+        raise DataError(first)
+    if rejects:
+        on_note(f"{path}: {rejects:,} of {rejects + records:,} articles could not be read (first: {first})")
 
 
 def labelled_hashes(paths: Iterable[str | Path]) -> set[str]:
@@ -101,13 +129,17 @@ def labelled_hashes(paths: Iterable[str | Path]) -> set[str]:
     return found
 
 
-def _is_list(path: str | Path, form: Form) -> bool:
+def _is_list(path: str | Path, form: Form, text_column: str | None) -> bool:
     """Whether a file holds a sentence a line."""
     suffix = Path(path).suffix.lower()
+    if form == "sentences" and text_column is not None:
+        raise DataError(f"--text-column {text_column}: expected articles; found --as sentences. Leave one of them out.")
     if form == "sentences" and suffix not in (".txt", ".jsonl"):
         raise DataError(f"{path}: expected a .txt or .jsonl file of sentences; found another. Leave --as out.")
     if form != "auto" or suffix != ".jsonl":
         return form == "sentences" or (form == "auto" and suffix == ".txt" and not Path(path).is_dir())
+    if text_column is not None:  # of lists it has a fixed name
+        return False
     first = next((row for _, row in read_objects(Path(path), Faults(), {}) if row), None)
     text = first.get("text") if first else ""
     return isinstance(text, str) and ("n" in (first or {}) or (len(text) <= MAX_SENTENCE and "\n" not in text.strip()))
@@ -148,9 +180,13 @@ def _from_row(row: dict[str, Any], where: str, path: Path, last: Candidate | Non
 
 
 def _split(
-    path: str | Path, unit: str, note: Callable[[str], None], on_reject: Callable[[Reject], None] | None
+    path: str | Path,
+    unit: str,
+    columns: Columns,
+    note: Callable[[str], None],
+    on_reject: Callable[[Reject], None] | None,
 ) -> Iterator[Candidate]:
-    for number, outcome in enumerate(open_dump(path, on_note=note)):
+    for number, outcome in enumerate(open_dump(path, columns=columns, on_note=note)):
         if isinstance(outcome, Reject):
             if on_reject is not None:
                 on_reject(outcome)

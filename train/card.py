@@ -23,7 +23,7 @@ SOURCES = {
 PARTS = {
     "seeds": "The seed articles, each left out in turn (every model here was trained without the article it is "
     "measured on, and calibrated without it)",
-    "out_of_fold": "All training sentences but those learnt first, out of fold, articles kept whole",
+    "out_of_fold": "All training sentences but those learnt first or not measured, out of fold, articles kept whole",
     "held_out": "Sentences set aside by their label file, never trained on, scored by the shipped model itself",
 }
 """What each part of the report was measured on."""
@@ -42,6 +42,7 @@ def render_card(
     params: FinetuneParams,
     *,
     first: Sequence[Example] = (),
+    unmeasured: Sequence[Example] = (),
     grammar: bool = False,
     shares: Mapping[str, float] | None = None,
     beside: int = 0,
@@ -55,6 +56,8 @@ def render_card(
         What the transformer was trained on.
     first : sequence of Example
         What it learnt before that.
+    unmeasured : sequence of Example
+        What it learnt beside these in an update, of articles that it knew.
     grammar : bool
         Whether the labels came with a grammar.
     shares : mapping, optional
@@ -65,7 +68,8 @@ def render_card(
         Version of the model whose network was trained further; "" for one trained from scratch.
     """
     lines = _head_lines(manifest)
-    lines += _trained_lines(examples, params, first=first, grammar=grammar, shares=shares or {}, beside=beside)
+    parts = [(first, ", learnt before all others"), (examples, ""), (unmeasured, ", of known articles: not measured")]
+    lines += _trained_lines(parts, params, grammar=grammar, shares=shares or {}, beside=beside)
     if updated:
         lines.append(
             f"- not from scratch: the network of {updated} was trained further on rows that it had not seen, and on a "
@@ -128,20 +132,19 @@ def _calibration_lines(manifest: Manifest) -> list[str]:
 
 
 def _trained_lines(
-    examples: Sequence[Example],
+    parts: Sequence[tuple[Sequence[Example], str]],
     params: FinetuneParams,
     *,
-    first: Sequence[Example],
     grammar: bool,
     shares: Mapping[str, float],
     beside: int,
 ) -> list[str]:
     lines = []
-    for rows, when in ((first, ", learnt before all others"), (examples, "")):
+    for rows, note in parts:
         for source, count in Counter(e.source for e in rows).most_common():
             groups = len({e.group for e in rows if e.source == source})
             kind = SOURCES.get(source, "as labelled")
-            lines.append(f"- {source}: {count:,} sentences of {groups:,} articles ({kind}){when}")
+            lines.append(f"- {source}: {count:,} sentences of {groups:,} articles ({kind}){note}")
     if grammar and (params.warm_sentences or params.mixed_sentences):
         lines.append(
             f"- a grammar of invented comparisons: {params.warm_sentences:,} draws before all others, "

@@ -36,10 +36,11 @@ SEEDS = 3
 
 def draw_curve(run: Run, *, seeds: int = SEEDS) -> str:
     """Measure, fit and write the curve of a run's labels beside its fits, and give it in short."""
-    folder = run.place / f"curve-{_key(run.examples, run.schema, run.baseline, run.seed, seeds)}"
-    points = fold_points(run.fits("transformer"), run.folds)
+    # The key of a transformer's fits asks torch for its base: only where there are any.
+    fitted = any(run.place.glob("transformer-*"))
+    points = fold_points(run.fits("transformer"), run.folds) if fitted else []
     points += experiment_points(run.work / "experiments", run.files, run.schema)
-    return _written(run.examples, run.schema, run.baseline, run.seed, seeds, folder, points)
+    return _written(run.examples, run.schema, run.baseline, run.seed, seeds, run.place, None, points)
 
 
 def write_curve(
@@ -48,14 +49,12 @@ def write_curve(
     """Do the same for label files, without a training: ``files`` is what `train.labels.read_examples` gives."""
     found, finetuned = read_params_in(BaselineParams, params), read_params_in(FinetuneParams, params)
     examples = part_authored(part_rows(files.examples)[0], finetuned)[1]
-    folder = out or work / f"curve-{_key(examples, schema, found, seed, seeds)}"
-    return _written(
-        examples, schema, found, seed, seeds, folder, experiment_points(work / "experiments", files, schema)
-    )
+    points = experiment_points(work / "experiments", files, schema)
+    return _written(examples, schema, found, seed, seeds, work, out, points)
 
 
 def _key(examples: Sequence[Example], schema: Schema, params: BaselineParams, seed: int, seeds: int) -> str:
-    rows = [[e.doc, e.n, e.text, e.group, e.labels] for e in examples]
+    rows = [[e.doc, e.n, e.text, e.group, e.source, e.labels] for e in examples]
     return digest([rows, schema.to_dict(), repr(params), seed, seeds, code_hashes("baseline"), code_hashes("curve")])
 
 
@@ -65,16 +64,18 @@ def _written(
     params: BaselineParams,
     seed: int,
     seeds: int,
-    folder: Path,
+    place: Path,
+    out: Path | None,
     points: list[Curve],
 ) -> str:
+    key = _key(examples, schema, params, seed, seeds)
+    folder = out or place / f"curve-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "points.json"
-    if path.exists():
-        measured = json.loads(path.read_text(encoding="utf-8"))
-    else:
+    measured = _measured_before(path, key)
+    if measured is None:
         measured = measure_curve(examples, schema, params, seed=seed, seeds=seeds)
-        write_file(path, json.dumps(measured))
+        write_file(path, json.dumps({"key": key, "points": measured}))
     curve = fit_curve(measured, examples, schema, seed=seed)
     curve["others"] = points
     write_file(folder / "curve.json", json.dumps(curve, ensure_ascii=False, indent=1) + "\n")
@@ -82,6 +83,15 @@ def _written(
         write_file(folder / f"curve.{suffix}", draw_plot(curve, suffix))
     write_file(folder / "curve.md", render_curve(curve))
     return f"{render_short(curve)}\n{folder / 'curve.md'}"
+
+
+def _measured_before(path: Path, key: str) -> list[Curve] | None:
+    """Give points that lie there, unless they were measured on other labels or another way, or are damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return list(found["points"]) if found["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def measure_curve(

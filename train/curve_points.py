@@ -47,6 +47,8 @@ def _points(folder: Path, setting: Mapping[str, Any], files: LabelFiles, schema:
     hashes = (training_hash(training), measured_hash(held_out))
     if "base" not in setting["params"] or (setting["trained_on"], setting["measured_on"]) != hashes:
         return []
+    if setting["schema"] != schema.to_dict():  # its logits stand in another order
+        return []
     points = []
     for path in sorted(folder.glob("seed-*.npz")):
         chosen = thin(training, dict(setting["shares"]), int(path.stem.split("-")[1]))

@@ -34,7 +34,7 @@ EQUAL_EDGES = np.linspace(0, 1, BINS + 1)
 
 def measure_drift(
     reference: Path, new: Path, tagger: Tagger, *, model: Path, texts: tuple[Path, ...] = (), seed: int = 0,
-    replicates: int = 500, on_note: Callable[[str], None] | None = None,
+    replicates: int = 500, text_column: str | None = None, on_note: Callable[[str], None] | None = None,
 ) -> Report:  # fmt: skip
     """Compare new text with what a model was trained on, or with what it scored before.
 
@@ -47,7 +47,7 @@ def measure_drift(
     model : Path
         Folder of the tagger: what it has learnt is read there, and how it errs, unless the reference holds labels that
         it never saw.
-    on_note : callable, optional
+    text_column, on_note : optional
         As for `train.scored.read_scored`.
 
     Returns
@@ -62,7 +62,8 @@ def measure_drift(
     DataError, ModelError
         If something cannot be read, or the new text holds no sentence.
     """
-    reading: dict[str, Any] = {"seed": seed, "model": model, "texts": texts, "on_note": on_note}
+    reading: dict[str, Any] = {"seed": seed, "model": model, "texts": texts}
+    reading |= {"text_column": text_column, "on_note": on_note}
     recent = read_scored(new, tagger, **reading)
     if is_model(reference):
         old, witness = None, read_errors(reference, tagger)

@@ -21,9 +21,10 @@ from newslean.schema import Dimension, Schema
 from newslean.tagger import Logits
 from train import metrics
 from train.arrays import read_arrays, write_arrays
+from train.base import base_revision
 from train.baseline import fit_baseline
 from train.calibrate import hard_labels
-from train.experiment_rows import experiment_rows, measured_hash, training_hash
+from train.experiment_rows import measured_hash, needed_rows, training_hash
 from train.finetune import enough_epochs, finetune, predict_logits
 from train.folds import thin
 from train.grammar import Grammar
@@ -88,8 +89,8 @@ def run_experiment(
         If there are no rows to train or measure on, or the name holds another setting or other rows.
     """
     _check_names(name, against)
-    training, held_out = _rows(setting, files)
-    place, described = work / name, _described(setting, training, held_out, grammar)
+    training, held_out = needed_rows(files.examples, sources=setting.sources, on_split=setting.on_split)
+    place, described = work / name, _described(setting, training, held_out, grammar, schema)
     _claim(place / "setting.json", described)
     found = {}
     for seed in range(setting.seed, setting.seed + setting.seeds):
@@ -102,7 +103,7 @@ def run_experiment(
             folder = place / f"checkpoints-{seed}"
             write_arrays(path, _fit(setting.params, chosen, held_out, schema, warm, seed=seed, folder=folder))
         found[seed] = read_arrays(path)
-    other = _others(work / against, described["measured_on"]) if against else {}
+    other = _others(work / against, described) if against else {}
     head = [name, "seeds", f"mean ({_drawn_over(found)})"]
     head += [f"minus {against} ({_drawn_over(found, other)})"] if against else []
     lines = [f"| {' | '.join(head)} |", "|" + " --- |" * len(head)]
@@ -131,16 +132,22 @@ def _drawn_over(*fits: Mapping[int, Logits]) -> str:
 
 
 def _described(
-    setting: Setting, training: list[Example], held_out: list[Example], grammar: Grammar | None
+    setting: Setting, training: list[Example], held_out: list[Example], grammar: Grammar | None, schema: Schema
 ) -> dict[str, Any]:
     """Say as plain data what the fits hang on."""
-    kind = "baseline" if isinstance(setting.params, BaselineParams) else "transformer"
+    params, kind, base, first, drawn = setting.params, "baseline", "", False, ""
+    if isinstance(params, FinetuneParams):
+        kind, base, first = "transformer", base_revision(params.base), bool(part_authored(training, params)[0])
+        drawn = digest(asdict(grammar)) if grammar and (params.warm_sentences or params.mixed_sentences) else ""
     described = {
-        **asdict(replace(setting, seed=0, seeds=0)),
+        # What is learnt first, or drawn, is the first seed's for all.
+        **asdict(replace(setting, seed=setting.seed if first or drawn else 0, seeds=0)),
         "shares": [*setting.shares.items()],
+        "schema": schema.to_dict(),
+        "base": base,
         "measured_on": measured_hash(held_out),
         "trained_on": training_hash(training),
-        "grammar": digest(asdict(grammar)) if grammar and _reads_grammar(setting.params) else "",
+        "grammar": drawn,
         "code": digest(code_hashes(kind)),
     }
     return dict(json.loads(json.dumps(described)))
@@ -150,18 +157,6 @@ def _check_names(name: str, against: str) -> None:
     for option, given in (("--name", name), ("--against", against or name)):
         if not re.fullmatch(r"[\w+-][\w.+-]*", given):
             raise DataError(f"{option} {given!r}: expected letters, digits and . + - _ only, since it names a folder.")
-
-
-def _reads_grammar(params: BaselineParams | FinetuneParams) -> bool:
-    return isinstance(params, FinetuneParams) and bool(params.warm_sentences or params.mixed_sentences)
-
-
-def _rows(setting: Setting, files: LabelFiles) -> tuple[list[Example], list[Example]]:
-    training, held_out = experiment_rows(files.examples, sources=setting.sources, on_split=setting.on_split)
-    for rows, option in ((training, "--source"), (held_out, "--on-split")):
-        if not rows:
-            raise DataError(f"{option}: expected rows of that kind whose text is at hand; found none. See --texts.")
-    return training, held_out
 
 
 def _fit(
@@ -205,12 +200,13 @@ def _setting(path: Path) -> dict[str, Any]:
     return found
 
 
-def _others(place: Path, rows: str) -> dict[int, Logits]:
+def _others(place: Path, described: Mapping[str, Any]) -> dict[int, Logits]:
     path = place / "setting.json"
     if not path.exists():
         raise DataError(f"--against {place.name}: expected an experiment of that name in {place.parent}; found none.")
-    if _setting(path).get("measured_on") != rows:
-        raise DataError(f"--against {place.name}: expected the same rows measured on; found others. Run it again.")
+    known = _setting(path)
+    if other := [key for key in ("measured_on", "schema") if known.get(key) != described[key]]:
+        raise DataError(f"--against {place.name}: expected the same {' and '.join(other)}; found others. Run it anew.")
     fits = {int(path.stem.removeprefix("seed-")): read_arrays(path) for path in place.glob("seed-*.npz")}
     if not fits:
         raise DataError(f"--against {place.name}: expected at least one finished seed; found none. Run it first.")

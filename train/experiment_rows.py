@@ -5,6 +5,7 @@ Knows examples; imports no torch, so that a learning curve can look for experime
 
 from collections.abc import Sequence
 
+from newslean.errors import DataError
 from train.folds import SEED_SOURCE
 from train.labels import Example
 from train.run import digest, part_rows
@@ -27,11 +28,22 @@ def experiment_rows(
     return training, [e for e in aside if e.split == on_split]
 
 
+def needed_rows(
+    examples: Sequence[Example], *, sources: Sequence[str], on_split: str
+) -> tuple[list[Example], list[Example]]:
+    """Give the same, or raise a DataError if there are no rows to train or to measure on."""
+    training, held_out = experiment_rows(examples, sources=sources, on_split=on_split)
+    for rows, option in ((training, "--source"), (held_out, "--on-split")):
+        if not rows:
+            raise DataError(f"{option}: expected rows of that kind whose text is at hand; found none. See --texts.")
+    return training, held_out
+
+
 def training_hash(rows: Sequence[Example]) -> str:
     """Hash what is learnt of rows."""
-    return digest([[e.doc, e.n, e.text, e.before, e.article_title, e.labels] for e in rows])
+    return digest([[e.doc, e.n, e.text, e.before, e.article_title, e.group, e.source, e.labels] for e in rows])
 
 
 def measured_hash(rows: Sequence[Example]) -> str:
     """Hash of rows what a measure hangs on."""
-    return digest([[e.doc, e.n, e.text, e.labels] for e in rows])
+    return digest([[e.doc, e.n, e.text, e.before, e.article_title, e.group, e.labels] for e in rows])

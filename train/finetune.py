@@ -21,6 +21,7 @@ from transformers import (
     PrinterCallback,
     Trainer,
     TrainerCallback,
+    TrainerState,
     TrainingArguments,
     get_linear_schedule_with_warmup,
     set_seed,
@@ -204,6 +205,7 @@ def _arguments(
         save_steps=steps or 500,
         save_total_limit=1,
         load_best_model_at_end=validate,
+        restore_callback_states_from_checkpoint=True,  # or a kill would begin the patience anew
         metric_for_best_model="macro_f1" if validate else None,
         train_sampling_strategy="group_by_length",
         length_column_name="length",
@@ -229,4 +231,11 @@ def _train(trainer: Trainer, folder: Path) -> None:
     ]
     for path in set(checkpoints) - set(whole):
         shutil.rmtree(path)
-    trainer.train(resume_from_checkpoint=str(whole[-1]) if whole else None)
+    if not whole:
+        trainer.train()
+        return
+    state = TrainerState.load_from_json(str(whole[-1] / "trainer_state.json"))
+    if state.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"]:
+        # Killed after its last epoch: the Trainer would run one more before it stops again.
+        trainer.args.num_train_epochs = round(state.epoch)
+    trainer.train(resume_from_checkpoint=str(whole[-1]))

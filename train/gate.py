@@ -100,7 +100,7 @@ def fit_gate(
     Parameters
     ----------
     examples : sequence of Example
-        Labelled sentences.
+        Labelled sentences. One that lacks a dimension counts only if it is relevant in another.
     background : sequence of Example
         Sentences of ordinary news that have no label, which the examples seldom hold.
 
@@ -109,6 +109,8 @@ def fit_gate(
     GateFit or None
         None where there are too few relevant sentences to promise anything, or no others.
     """
+    # What no dimension calls relevant may be so in one that was not asked.
+    examples = [e for e in examples if len(e.labels) == len(schema.dimensions) or is_relevant(e.labels, schema)]
     rows = [*examples, *background]
     relevant = np.array([is_relevant(e.labels, schema) for e in rows], dtype=bool)
     if relevant.sum() < MIN_RELEVANT or relevant.all():
@@ -127,14 +129,9 @@ def fit_gate(
     threshold = _threshold(found, counted & relevant, _collections(rows))
     skips = found < threshold
     astray = chances(own * scores + article * among + intercept) < threshold
+    final = _fit(features, relevant, weights).astype(np.float32)
     return GateFit(
-        Gate(
-            _fit(features, relevant, weights).astype(np.float32),
-            own=own,
-            article=article,
-            intercept=intercept,
-            threshold=threshold,
-        ),
+        Gate(final, own=own, article=article, intercept=intercept, threshold=threshold),
         lost=max(float(skips[part].mean()) for part in _parts(counted & relevant, _collections(rows))),
         stray=float(astray[counted & relevant].mean()),
         skipped=float(skips[counted & ~relevant].mean()) if (counted & ~relevant).any() else 0.0,

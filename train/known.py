@@ -12,6 +12,7 @@ import numpy as np
 from newslean.errors import DataError, ModelError
 from newslean.files import write_file
 from newslean.manifest import Manifest, read_manifest
+from train.base import base_revision
 from train.labels import Example
 from train.promotion import CURRENT, folder_name
 from train.record import Record, gold_hash, read_record
@@ -39,7 +40,7 @@ class Plan:
     places : list of int
         Row of the record that answers each example; -1 for a new one.
     changed : list of Example
-        Known rows with other labels than before, and new ones that are learnt first.
+        Known rows with other labels than before, and what is not learnt of those that are never held out.
     replay : list of Example
         Known rows to read again.
     """
@@ -78,12 +79,17 @@ def find_known(run: Run, *, only: str = "") -> Known | str:
 
 
 def _with_network(run: Run, manifest: Manifest, known: Known) -> Known | str:
+    if run.shares:  # the network has learnt articles of the share that was drawn for it, if any
+        return "--share draws the articles for a network that begins anew"
     found = (manifest.context, manifest.max_length)
     if found != (run.finetuned.context, run.finetuned.max_length):
         return f"{known.version} reads other context or length than the parameters say"
     base = manifest.base.get("name", "an encoder without a name")
     if base != run.finetuned.base:  # the update would be of the old encoder, under a card that names the new one
         return f"{known.version} was made from {base}, and the parameters say {run.finetuned.base}"
+    before, now = manifest.base.get("revision"), base_revision(base)
+    if before and now and before != now:
+        return f"{known.version} was made from other weights of {base} than lie there now"
     try:
         note = (run.work / "networks" / f"{known.version}.json").read_text(encoding="utf-8")
         network = run.work / json.loads(note)
@@ -102,11 +108,17 @@ def remember_network(run: Run, name: str) -> None:
 
 
 def plan_update(run: Run, known: Known) -> Plan:
-    """Part the examples into new, changed and known ones, and draw those of the last to read again."""
+    """Part the examples into new, changed and known ones, and draw those of the last to read again.
+
+    Parameters
+    ----------
+    run : Run
+        With ``earlier``, the record of what is known.
+    """
     places = known.record.place_of(run.examples)
     pairs = [(e, place) for e, place in zip(run.examples, places, strict=True) if place >= 0]
     changed = [e for e, place in pairs if int(known.record.gold[place]) != gold_hash(e)]
-    changed += [e for e in run.first if not known.record.learnt(e)]
+    changed += [e for e in run.first if not known.record.taught(e)]
     number = max(REPLAY_LEAST, REPLAY * (len(changed) + len(places) - len(pairs)))
     chosen = np.random.default_rng(run.seed).permutation(len(pairs))[:number]
     return Plan(places, changed, [pairs[n][0] for n in sorted(chosen.tolist())])

@@ -101,6 +101,11 @@ def count(gold: Flags, predicted: Flags, groups: Sequence[str] | NDArray[np.str_
     return Counts(add(gold & predicted), add(~gold & predicted), add(gold & ~predicted), add(exact), add(exact | True))
 
 
+def drawn_replicates(groups: int, replicates: int) -> int:
+    """Give how many of the replicates asked for `resampling_weights` draws."""
+    return min(replicates, max(200, MAX_WEIGHTS // max(groups, 1)))
+
+
 def resampling_weights(groups: int, *, seed: int, replicates: int) -> Floats | None:
     """Draw how often each group stands in each bootstrap replicate, shape (replicates, groups).
 
@@ -111,7 +116,7 @@ def resampling_weights(groups: int, *, seed: int, replicates: int) -> Floats | N
     """
     if groups < 2:
         return None
-    replicates = min(replicates, max(200, MAX_WEIGHTS // groups))
+    replicates = drawn_replicates(groups, replicates)
     return np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=replicates).astype(float)
 
 

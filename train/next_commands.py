@@ -16,6 +16,10 @@ from train.options import ROOT, label_paths
 
 CURRENT = ROOT / "models" / "current"
 
+text_column_option = click.option(
+    "--text-column", metavar="NAME", help="Column or key of the text in a dump.  [default: guessed]"
+)
+
 
 @click.command("next")
 @click.option("--seed", default=0, show_default=True, help="The one seed of every random choice.")
@@ -31,6 +35,7 @@ CURRENT = ROOT / "models" / "current"
     "--as", "form", default="auto", show_default=True, type=click.Choice(["auto", "sentences", "articles"]),
     help="What the files hold.",
 )  # fmt: skip
+@text_column_option
 @click.option("-n", "--number", default=50, show_default=True, type=click.IntRange(1), help="Sentences to label.")
 @click.option(
     "--random", "random_share", default=0.1, show_default=True, type=click.FloatRange(0, 1),
@@ -47,8 +52,8 @@ CURRENT = ROOT / "models" / "current"
 )  # fmt: skip
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="New file of tasks, .jsonl or as --format.")
 def label_next(
-    sources: tuple[Path, ...], form: Any, model: Path, tool: str | None, out: Path, labels: tuple[Path, ...],
-    **options: Any,
+    sources: tuple[Path, ...], form: Any, text_column: str | None, model: Path, tool: str | None, out: Path,
+    labels: tuple[Path, ...], **options: Any,
 ) -> None:  # fmt: skip
     """Choose the unlabelled sentences that teach a model most, and write them as tasks.
 
@@ -63,6 +68,12 @@ def label_next(
     from train.suggest import Wish, suggest
 
     rejected: list[str] = []
+
+    def reject(what: Any) -> None:  # told at once, for an input of which nothing can be read ends in an error
+        rejected.append(f"{what.source}: {what.position}: {what.reason}")
+        if len(rejected) <= 10:
+            _tell(f"rejected {rejected[-1]}")
+
     tagger = Tagger.load(model)
     paths = label_paths(labels, None)[0]
     label_set = _label_set(paths, tagger.schema) if tool else tagger.schema
@@ -71,13 +82,12 @@ def label_next(
         sources,
         form=form,
         unit=tagger.schema.unit,
+        text_column=text_column,
         on_note=_tell,
-        on_reject=lambda r: rejected.append(f"{r.source}: {r.position}: {r.reason}"),
+        on_reject=reject,
     )
     rows = suggest(candidates, tagger, Wish(**options), labelled=known)
     write_file(out, _content(rows, tool, label_set))
-    for line in rejected[:10]:
-        _tell(f"rejected {line}")
     if len(rejected) > 10:
         _tell(f"... and {len(rejected) - 10:,} more rejected")
     number = options["number"]
@@ -116,9 +126,10 @@ def _content(rows: Sequence[dict[str, Any]], tool: str | None, label_set: Any) -
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--model", default=CURRENT, type=click.Path(path_type=Path), help="Model.  [default: models/current]")
 @click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash.")
+@text_column_option
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
 @click.option("--json", "as_json", is_flag=True, help="Print data instead of a report.")
-def drift(reference: Path, new: Path, model: Path, texts: tuple[Path, ...], seed: int, as_json: bool) -> None:
+def drift(reference: Path, new: Path, model: Path, as_json: bool, **options: Any) -> None:
     """Say whether NEW still looks like REFERENCE, and whether it is time to label again.
 
     REFERENCE: a model folder (the summary of its own training), or what NEW may be. NEW: results of predict.py
@@ -134,7 +145,7 @@ def drift(reference: Path, new: Path, model: Path, texts: tuple[Path, ...], seed
     from train.drift import measure_drift
     from train.drift_verdict import judge, render_drift
 
-    report = measure_drift(reference, new, Tagger.load(model), model=model, texts=texts, seed=seed, on_note=_tell)
+    report = measure_drift(reference, new, Tagger.load(model), model=model, on_note=_tell, **options)
     report |= judge(report)
     click.echo(json.dumps(report, ensure_ascii=False, indent=1) if as_json else render_drift(report))
 

@@ -19,6 +19,7 @@ from newslean.errors import ModelError
 from newslean.schema import Labels, Schema
 from newslean.tagger import Logits
 from train.arrays import read_arrays, write_arrays
+from train.copies import MIN_LENGTH, plain_text
 from train.labels import Example
 from train.metrics import indicator
 
@@ -48,6 +49,8 @@ class Record:
         in the file.
     seen, groups : array of uint64
         Hashes of all texts learnt, those never held out too, and of their articles.
+    pairs : array of uint64, optional
+        Hashes of each text learnt together with its labels; None in the records of older versions.
     """
 
     rows: Hashes
@@ -58,19 +61,24 @@ class Record:
     logits: dict[str, Logits]
     seen: Hashes
     groups: Hashes
+    pairs: Hashes | None = None
 
     def saw(self, example: Example) -> bool:
         """Say whether the model has learnt this text or another sentence of its article."""
-        texts, groups = self._known
-        return text_hash(example) in texts or group_hash(example) in groups
+        return self.learnt(example) or group_hash(example) in self._known[1]
 
     def learnt(self, example: Example) -> bool:
         """Say whether the model has learnt this very text."""
         return text_hash(example) in self._known[0]
 
+    def taught(self, example: Example) -> bool:
+        """Say whether the model has learnt this very text with these labels, as far as the record tells."""
+        return self.learnt(example) if self.pairs is None else pair_hash(example) in self._known[2]
+
     @cached_property
-    def _known(self) -> tuple[set[int], set[int]]:
-        return {*self.seen.tolist()}, {*self.groups.tolist()}
+    def _known(self) -> tuple[set[int], set[int], set[int]]:
+        pairs = [] if self.pairs is None else self.pairs.tolist()
+        return {*self.seen.tolist()}, {*self.groups.tolist()}, {*pairs}
 
     def labels(self, row: int, schema: Schema) -> Labels:
         """Give the answer in a row as labels; the schema is that of the model."""
@@ -85,6 +93,21 @@ class Record:
         exact = {value: n for n, value in enumerate(self.rows.tolist())}
         by_text = {value: n for n, value in enumerate(self.texts.tolist())}
         return [exact.get(row_hash(e), by_text.get(text_hash(e), -1)) for e in examples]
+
+    def part(self, examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+        """Part new rows of articles that the model has learnt from, to which no answer is out of fold, from all others.
+
+        An article that holds a long text which the model has learnt is a reprint, and counts as learnt from.
+        """
+        groups = {
+            e.group
+            for e in examples
+            if group_hash(e) in self._known[1] or (len(e.text) >= MIN_LENGTH and self.learnt(e))
+        }
+        known, others = list[Example](), list[Example]()
+        for e, place in zip(examples, self.place_of(examples), strict=True):
+            (known if place < 0 and (e.group in groups or self.learnt(e)) else others).append(e)
+        return known, others
 
 
 def make_record(
@@ -121,12 +144,14 @@ def make_record(
         logits=logits,
         seen=_array(sorted({*before[0], *map(text_hash, learnt)})),
         groups=_array(sorted({*before[1], *map(group_hash, learnt)})),
+        pairs=_array(sorted({*map(pair_hash, learnt)})),
     )
 
 
 def write_record(folder: Path, record: Record) -> None:
     """Write a record into a model folder."""
     plain = {key: getattr(record, key) for key in PLAIN}
+    plain |= {} if record.pairs is None else {"pairs": record.pairs}
     answers = {f"answers/{name}": np.packbits(table, axis=1) for name, table in record.answers.items()}
     logits = {
         f"logits/{model}/{name}": values.astype(np.float16)
@@ -163,7 +188,7 @@ def read_record(folder: Path, schema: Schema) -> Record | None:
         raise ModelError(
             f"{path}: expected the answers of this model; found {error}. Remove the file, or restore the model folder."
         ) from None
-    return Record(**plain, answers=answers, logits=logits)
+    return Record(**plain, answers=answers, logits=logits, pairs=arrays.get("pairs"))
 
 
 def row_hash(example: Example) -> int:
@@ -173,7 +198,7 @@ def row_hash(example: Example) -> int:
 
 def text_hash(example: Example) -> int:
     """Hash of a sentence's text, spaces and case apart."""
-    return _hash(" ".join(example.text.casefold().split()))
+    return _hash(plain_text(example.text))
 
 
 def group_hash(example: Example) -> int:
@@ -184,6 +209,17 @@ def group_hash(example: Example) -> int:
 def gold_hash(example: Example) -> int:
     """Hash of a sentence's labels."""
     return _hash(repr(sorted(example.labels.items())))
+
+
+def pair_hash(example: Example) -> int:
+    """Hash of a sentence's text with its labels."""
+    return _hash(f"{text_hash(example)} {gold_hash(example)}")
+
+
+def related(rows: Sequence[Example], others: Sequence[Example]) -> list[bool]:
+    """Say of each row whether others hold its text, spaces and case apart, or rows of its article."""
+    texts, groups = {text_hash(e) for e in others}, {e.group for e in others}
+    return [e.group in groups or text_hash(e) in texts for e in rows]
 
 
 def _hash(text: str) -> int:

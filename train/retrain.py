@@ -11,7 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from newslean.errors import ModelError
+from newslean.errors import DataError, ModelError
 from newslean.manifest import read_manifest
 from newslean.schema import Labels, Schema
 from newslean.tagger import Tagger
@@ -70,6 +70,7 @@ def retrain(run: Run, order: Order) -> tuple[Path, bool]:
     """
     if name := finish_promotion(run.models, readme=order.readme):
         run.say(f"finished the promotion of {name} that was cut off")
+    _check_coded(run)
     found = None if order.start == "scratch" else _update(run, order)
     made, path, judged = found or (run, _train(run, order), None)
     if path.name == CURRENT:
@@ -95,7 +96,27 @@ def retrain(run: Run, order: Order) -> tuple[Path, bool]:
     return path, bool(made.start)
 
 
+def _check_coded(run: Run) -> None:
+    """Refuse a dimension that no row is coded in, of which every answer would be made up."""
+    rows = [e.labels for e in (*run.examples, *run.first)]
+    if rows and (none := [name for name in run.schema.names if not any(name in labels for labels in rows)]):
+        found = f"expected rows coded in each dimension; found none in {', '.join(none)}"
+        raise DataError(f"labels: {found}. Code some, or take it out of schema.toml.")
+
+
+def _tell_left_out(run: Run) -> None:
+    """Say how many rows are not measured, and why."""
+    unit, aside = run.schema.unit, sum(e.aside and bool(e.labels) for e in run.files.examples)
+    if left := aside - len(run.held_out):
+        also = f", or {run.start} has learnt from them" if run.start else ""
+        where = f"their articles or texts stand among those to train on{also}"
+        run.say(f"{left:,} of {aside:,} {unit}s set aside are left out: {where}")
+    if found := len(run.unmeasured):
+        run.say(f"{found:,} {unit}s are learnt, but not measured: {run.start} has learnt from others of their articles")
+
+
 def _train(run: Run, order: Order) -> Path:
+    _tell_left_out(run)
     if order.only:
         from train.alone import train_baseline
 
@@ -113,11 +134,17 @@ def _update(run: Run, order: Order) -> tuple[Run, Path, Judged | None] | None:
     if isinstance(known, str):
         run.say(f"from scratch: {known}")
         return None
-    plan = plan_update(run, known)
+    made = replace(run, start=known.version, earlier=known.record)
+    plan = plan_update(made, known)
     if not plan.new and not plan.changed:
         run.say(f"nothing to do: {known.version} has learnt all rows. --start scratch trains anew.")
         return run, run.models / CURRENT, None
-    made = replace(run, start=known.version)
+    if len({e.group for e in made.examples}) < 2:
+        run.say(
+            f"from scratch: {known.version} has learnt from the articles of these rows, so that none can be measured"
+        )
+        return None
+    _tell_left_out(made)
     if order.only:
         from train.alone import update_baseline
 
@@ -148,8 +175,8 @@ def assess_new(run: Run, path: Path) -> Assessed:
 
     On rows out of fold: those that both models have answered by networks that never saw the article, and those of
     articles that the current model, as it is stored, never saw. On rows set aside: those that their label file or
-    ``--test`` sets aside, each once; where the current model keeps no list of what it learnt, they are taken as not
-    learnt.
+    ``--test`` sets aside, each once, and that neither model has learnt or learnt from; where the current model keeps no
+    list of what it learnt, they are taken as not learnt.
     Where the two know different labels, those that both know are compared.
     """
     try:
@@ -174,7 +201,7 @@ def assess_new(run: Run, path: Path) -> Assessed:
             comparisons[FOLDS] = compare(shared.schema, examples, *answers, seed=run.seed)
     # By place and text: what a row is read with hangs on the rows that its file holds beside it.
     aside = {(e.doc, e.n, e.text): e for e in (*run.held_out, *run.test)}.values()
-    frozen = [e for e in aside if record is None or not record.saw(e)]
+    frozen = [e for e in aside if not any(known is not None and known.saw(e) for known in (record, new_record))]
     if frozen:
         found = [tag_examples("", model, frozen).labels for model in (tagger, Tagger.load(path))]
         comparisons[FROZEN] = compare(shared.schema, frozen, *found, seed=run.seed)

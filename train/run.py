@@ -16,10 +16,12 @@ from newslean.errors import DataError
 from newslean.files import sha256
 from newslean.schema import Schema
 from newslean.splitting import splitter_version
+from train.base import base_revision
 from train.folds import assign_folds
 from train.grammar import Grammar
 from train.labels import AUTHORED_SOURCE, Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
+from train.record import Record, related
 
 CODE = {
     "baseline": ("baseline.py", "folded.py", "folds.py", "../newslean/baseline.py"),
@@ -46,7 +48,7 @@ CODE = {
         "../newslean/calibration.py",
     ),
     "gate": ("gate.py", "../newslean/gate.py"),
-    "update": ("update.py",),
+    "update": ("update.py", "known.py", "record.py"),
     "curve": ("curve.py",),
 }
 """Modules whose change makes the fits of a kind of model, or what is made of them, void."""
@@ -65,6 +67,8 @@ class Run:
         Share of the articles that the transformer is trained on, as for `thin`; all are scored out of fold.
     start : str
         Version of the model whose network is trained further; "" for a training from scratch.
+    earlier : Record, optional
+        What that model has learnt.
     background : sequence of Example
         Ordinary news without labels, for the relevance gate.
     test : sequence of Example
@@ -84,6 +88,7 @@ class Run:
     grammar: Grammar | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
     start: str = ""
+    earlier: Record | None = None
     background: Sequence[Example] = ()
     test: Sequence[Example] = ()
 
@@ -101,23 +106,29 @@ class Run:
             )
 
     @cached_property
-    def _training(self) -> tuple[list[Example], list[Example]]:
-        return part_authored(part_rows(self.files.examples)[0], self.finetuned)
+    def _training(self) -> tuple[list[Example], list[Example], list[Example]]:
+        first, others = part_authored(part_rows(self.files.examples)[0], self.finetuned)
+        return first, *(self.earlier.part(others) if self.earlier else ([], others))
 
     @property
     def examples(self) -> list[Example]:
         """Rows to train on, each held out once."""
-        return self._training[1]
+        return self._training[2]
 
     @property
     def first(self) -> list[Example]:
-        """Authored rows that are learnt before all others and never held out."""
-        return self._training[0]
+        """Rows that are learnt and never held out: authored ones, before all others, and `unmeasured`."""
+        return [*self._training[0], *self._training[1]]
+
+    @property
+    def unmeasured(self) -> list[Example]:
+        """New rows of articles that the earlier model has learnt from: none can be held out of what it knows."""
+        return self._training[1]
 
     @cached_property
     def held_out(self) -> list[Example]:
-        """Rows that are only measured."""
-        return part_rows(self.files.examples)[1]
+        """Rows that are only measured: no model of this run has learnt them or others of their articles."""
+        return [e for e in part_rows(self.files.examples)[1] if not (self.earlier and self.earlier.saw(e))]
 
     @cached_property
     def assigned(self) -> list[int]:
@@ -137,10 +148,11 @@ class Run:
         return digest([rows, self.schema.to_dict(), self.seed, self.folds, splitter_version(self.schema.unit)])
 
     def fit_key(self, kind: str) -> str:
-        """Hash of what the fits of a kind of model hang on beside the data: parameters and code."""
+        """Hash of what the fits of a kind of model hang on beside the data: parameters, the base's weights, code."""
         if kind == "baseline":
             return digest([asdict(self.baseline), bool(self.first), code_hashes(kind)])
-        parts = [asdict(self.finetuned), self.grammar_hash, [*self.shares.items()], code_hashes(kind)]
+        params = asdict(self.finetuned), base_revision(self.finetuned.base)
+        parts = [params, self.grammar_hash, [*self.shares.items()], code_hashes(kind)]
         return digest([*parts, self.start, code_hashes("update")] if self.start else parts)
 
     @property
@@ -153,17 +165,9 @@ class Run:
     def version_key(self) -> str:
         """Hash of all that the model hangs on, for its version."""
         samples = [e.sample for e in self.examples]
-        return digest(
-            [
-                self.key,
-                samples,
-                self.fit_key("baseline"),
-                self.fit_key("transformer"),
-                code_hashes("calibration"),
-                code_hashes("gate"),
-                [[e.doc, e.text] for e in self.background],
-            ]
-        )
+        fits = [self.fit_key(kind) for kind in ("baseline", "transformer")]
+        code = [code_hashes(kind) for kind in ("calibration", "gate")]
+        return digest([self.key, samples, *fits, *code, [[e.doc, e.text] for e in self.background]])
 
     @property
     def baseline_key(self) -> str:
@@ -214,20 +218,18 @@ def code_hashes(kind: str) -> list[str]:
 
 
 def part_rows(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
-    """Part rows to train on from those that a file sets aside, less those whose text stands among the former too."""
-    training = [e for e in examples if not e.aside]
-    known = {e.text for e in training}
-    return training, [e for e in examples if e.aside and e.text not in known]
+    """Part rows to train on from those that a file sets aside, less those whose article or text is among the former.
+
+    Rows without any label are neither.
+    """
+    training, aside = ([e for e in examples if e.labels and e.aside == flag] for flag in (False, True))
+    return training, [e for e, known in zip(aside, related(aside, training), strict=True) if not known]
 
 
 def leave_out(files: LabelFiles, test: LabelFiles) -> LabelFiles:
     """Leave out of training what stands in test files: their articles, and their texts in other articles."""
-    groups, texts = {e.group for e in test.examples}, {e.text for e in test.examples}
-    kept = [
-        (e, place)
-        for e, place in zip(files.examples, files.places, strict=True)
-        if e.aside or (e.group not in groups and e.text not in texts)
-    ]
+    rows = zip(files.examples, files.places, related(files.examples, test.examples), strict=True)
+    kept = [(e, place) for e, place, known in rows if e.aside or not known]
     return replace(files, examples=[e for e, _ in kept], places=[place for _, place in kept])
 
 

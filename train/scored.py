@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newslean.articles import Article
-from newslean.dump import Record, open_dump
 from newslean.errors import DataError
 from newslean.schema import Dimension, Labels, Schema
 from newslean.tagger import Logits, Tagger
-from train.candidates import read_candidates
+from train.candidates import read_candidates, read_dump
 from train.common import read_labelled
 from train.drift_verdict import FEW_ARTICLES
 from train.record import read_record
@@ -74,6 +73,7 @@ def read_scored(
     seed: int,
     model: Path | None = None,
     texts: Sequence[Path] = (),
+    text_column: str | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Scored:
     """Read sentences with scores, or score what has none.
@@ -89,6 +89,8 @@ def read_scored(
         For the articles that are kept where there are more than `train.scored_rows.MOST_ARTICLES`.
     model : Path, optional
         Folder of the tagger, whose record tells the labelled rows that it has learnt.
+    text_column : str, optional
+        Column or key of the text in a dump of articles; guessed where not given.
     on_note : callable, optional
         Called with a line for what was guessed or left out.
 
@@ -114,7 +116,7 @@ def read_scored(
         note(f"{path}: read as a list, an article a line (a folder of .txt files: an article a file)")
         articles = _score(_lines(path, tagger.schema.unit), tagger)
     else:
-        articles = _score(_dump(path), tagger)
+        articles = _score(read_dump(path, text_column=text_column, on_note=note), tagger)
     kept = sample_articles(articles, seed=seed)
     if not kept:
         raise DataError(f"{path}: expected scored sentences, labels or articles; found none. Name another file.")
@@ -190,18 +192,6 @@ def _known(d: Dimension, answer: str | list[str]) -> str | list[str]:
 def _lines(path: Path, unit: str) -> Iterator[Article]:
     for candidate in read_candidates([path], form="sentences", unit=unit):
         yield Article(candidate.doc, candidate.text)
-
-
-def _dump(path: Path) -> Iterator[Article]:
-    rejected, any_record = "", False
-    for outcome in open_dump(path):
-        if not isinstance(outcome, Record):
-            rejected = rejected or f"{outcome.source}: {outcome.reason.removeprefix(f'{outcome.source}: ')}"
-            continue
-        any_record = True
-        yield replace(outcome.article, source=outcome.id or f"{outcome.article.source} {outcome.position}")
-    if rejected and not any_record:
-        raise DataError(rejected)
 
 
 def _score(articles: Iterable[Article], tagger: Tagger) -> Iterator[list[Row]]:

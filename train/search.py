@@ -6,7 +6,7 @@ never sees test data: seed articles are left out of it.
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,12 @@ def suggest(trial: optuna.Trial, start: Params) -> Params:
     )
 
 
+def fixed(params: Params) -> dict[str, Any]:
+    """Give the parameters that a search leaves as they are: its scores are theirs too."""
+    searched = _searched(params)
+    return {name: value for name, value in asdict(params).items() if name not in searched}
+
+
 def parts_of(examples: Sequence[Example], *, folds: int, seed: int) -> list[Part]:
     """Cut examples into grouped parts for a search."""
     try:
@@ -178,9 +184,14 @@ def _report(trial: optuna.Trial, score: float, step: int) -> None:
 
 
 def _searched(params: Params) -> dict[str, object]:
-    fixed = optuna.trial.FixedTrial({name: getattr(params, name) for name in params.__slots__})
-    suggest(fixed, params)
-    return dict(fixed.params)
+    trial = optuna.trial.FixedTrial(asdict(params))
+    try:
+        suggest(trial, params)
+    except ValueError as error:
+        raise DataError(
+            f"parameters to start from: expected values that a search may choose; found {error} Change their file."
+        ) from None
+    return dict(trial.params)
 
 
 def _plain(value: object) -> object:

@@ -77,8 +77,13 @@ def suggest(
     Raises
     ------
     DataError
-        If there is no sentence to choose from.
+        If there is no sentence to choose from, or the pool is to be smaller than what is asked for.
     """
+    if wish.pool < wish.number:
+        raise DataError(
+            f"--pool: expected at least as many sentences as are to be labelled, {wish.number:,}; found {wish.pool:,}. "
+            "Raise it, or lower --number."
+        )
     best, sample = _read(candidates, tagger, wish, labelled or set())
     drawn, both = sample.items(), Best(wish.pool + wish.number)
     looked = [*drawn, *best.items()]

@@ -3,17 +3,19 @@
 Knows label files, parameters' files and the search; fits nothing itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
 from newslean.errors import DataError
 from newslean.schema import Schema
+from train.base import base_revision
 from train.folds import SEED_SOURCE
 from train.labels import LabelFiles
 from train.params import BaselineParams, FinetuneParams, params_path, read_params_in, write_params
-from train.run import digest, part_rows
-from train.search import Part, parts_of, search
+from train.run import code_hashes, digest, part_rows
+from train.search import Part, fixed, parts_of, search
 
 
 def tune_params(
@@ -43,9 +45,7 @@ def tune_params(
     params_type: type[BaselineParams] | type[FinetuneParams] = BaselineParams if kind == "baseline" else FinetuneParams
     start: BaselineParams | FinetuneParams = read_params_in(params_type, into)
     searched = replace(start, epochs=max_epochs) if isinstance(start, FinetuneParams) and max_epochs else start
-    # Scores on other data do not compare: changed labels begin a study of their own.
-    data = [[[e.doc, e.n, e.text, e.labels] for e in side] for part in parts for side in part]
-    folder = folder / digest([data, schema.to_dict(), seed, max_epochs])
+    folder = folder / _key(parts, schema, searched, seed)
     best, study = search(
         params_type, parts, schema, start=searched, trials=trials, seed=seed, folder=folder, progress=progress
     )
@@ -65,6 +65,18 @@ def tune_params(
         for t in study.trials
     ]
     return [*lines, f"best {study.best_value:.4f}: {asdict(best)}", f"wrote {path}"]
+
+
+def _key(parts: Sequence[Part], schema: Schema, start: BaselineParams | FinetuneParams, seed: int) -> str:
+    """Hash of all that scores hang on beside what is searched: where it changes, a study of its own begins."""
+    rows = [
+        [[e.doc, e.n, e.text, e.before, e.article_title, e.group, e.source, e.labels] for e in side]
+        for part in parts
+        for side in part
+    ]
+    base = base_revision(start.base) if isinstance(start, FinetuneParams) else ""
+    code = code_hashes("transformer" if isinstance(start, FinetuneParams) else "baseline")
+    return digest([rows, schema.to_dict(), fixed(start), base, code, seed])
 
 
 def _parts(files: LabelFiles, *, folds: int, on_split: str, seed: int) -> list[Part]:

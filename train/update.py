@@ -7,6 +7,8 @@ scheme, and what it cannot show:
   of these and on a sample of the old rows, so that it does not forget them.
 - New rows are answered out of fold: for each fold, by the network trained further without it. Only these answers
   belong to the updated model. Old rows keep the answers of the networks before: the calibration rests on both.
+- New rows of articles that the network has learnt from are learnt too, but nothing is measured on them: what it knows
+  of their articles cannot be held out.
 - So the update is compared with the current model on the new rows by folds and on rows set aside, not on old rows.
 - The baseline is fitted anew on all rows, as always: it is cheap.
 - A row that is gone is not forgotten, and small harm can add up over many updates: train from scratch now and then.
@@ -27,6 +29,7 @@ from train.make import make_models
 from train.pipeline import finish_fit, fit_folds
 from train.promotion import CURRENT
 from train.publish import Report
+from train.record import related
 from train.run import Run
 
 
@@ -36,7 +39,7 @@ def update(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
     Parameters
     ----------
     run : Run
-        With ``start``, the version of what is known.
+        With ``start`` and ``earlier``, the version and the record of what is known.
 
     Returns
     -------
@@ -54,9 +57,8 @@ def update(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
     if not done.exists():
         run.say("final fit")
         finish_fit(run, _fit(run, known, [*new, *plan.changed, *plan.replay], "final"), run.finetuned)
-    own = [place < 0 and not known.record.saw(e) for e, place in zip(run.examples, plan.places, strict=True)]
-    if len({run.examples[n].group for n in plan.new}) < 2:
-        own = [False] * len(own)
+    several = len({run.examples[n].group for n in plan.new}) > 1
+    own = [several and place < 0 for place in plan.places]
     return make_models(run, oof, read_arrays(done), own=own, earlier=known.record)
 
 
@@ -80,7 +82,9 @@ def _new_logits(run: Run, known: Known, plan: Plan, new: list[Example]) -> Logit
         return found
 
     def fit(fold: int, training: list[Example], held_out: list[Example]) -> Logits:
-        network = _fit(run, known, [*training, *plan.changed, *plan.replay], str(fold))
+        rows = [*plan.changed, *plan.replay]
+        apart = [e for e, near in zip(rows, related(rows, held_out), strict=True) if not near]
+        network = _fit(run, known, [*training, *apart], str(fold))
         return predict_logits(network, held_out, run.schema, run.finetuned)
 
     return fit_folds(run, new, folds, fit, what="new sentences")[0]

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from newslean.context import context_of
 from newslean.schema import Schema
+from train.base import base_revision
 from train.draw import generate
 from train.finetune import finetune
 from train.grammar import Grammar
@@ -83,6 +84,7 @@ def _warm_network(
     rows = [[e.doc, e.n, e.text, e.before, e.article_title, e.labels] for e in authored]
     parts = [
         asdict(once),
+        base_revision(params.base),
         asdict(grammar) if grammar else None,
         rows,
         schema.to_dict(),

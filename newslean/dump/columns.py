@@ -86,7 +86,7 @@ def choose(columns: Columns, found: Found, *, where: str, note: Callable[[str], 
     if named["text"] is None and guessed["text"] is None:
         raise DataError(
             f"{where}: expected a column with the articles' text ({', '.join(GUESSES['text'])}); "
-            f"found {_listed(found.names)}. Name the one that holds the text."
+            f"found {_listed(found.names)}. Name the one that holds the text (--text-column)."
         )
     said = [f"{role} from {name!r}" for role, name in guessed.items() if name is not None]
     if said:

@@ -1,12 +1,13 @@
 """CSV and TSV tables of articles, with a header.
 
-Knows quotation marks and line ends of such tables; ``csv`` of the standard
-library does the parsing.
+Knows quotation marks, line ends and the two encodings of such tables: UTF-8,
+and Windows-1252, in which Excel writes them; ``csv`` of the standard library
+does the parsing.
 """
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from newslean.dump.beginnings import look_ahead, to_utf8
@@ -16,6 +17,8 @@ from newslean.dump.place import Place
 from newslean.dump.records import Outcome
 from newslean.dump.rows import Row, make_record
 from newslean.errors import DataError
+
+_ASCII = bytes(range(128))
 
 
 def read_csv(stream: io.BufferedReader, place: Place) -> Iterator[Outcome]:
@@ -34,7 +37,7 @@ def read_tsv(stream: io.BufferedReader, place: Place) -> Iterator[Outcome]:
 
 
 def _read_table(stream: io.BufferedReader, place: Place, *, delimiter: str) -> Iterator[Outcome]:
-    rows = _read_rows(_Lines(stream, place.max_bytes), delimiter=delimiter)
+    rows = _read_rows(_Lines(stream, place.max_bytes, place.note), delimiter=delimiter)
     first = next(rows, _Raw(1, [], "an empty file. Leave it out."))
     if first.fault is not None or not first.cells:
         raise DataError(f"{place.name}: expected a table with a header; found {first.fault}")
@@ -105,6 +108,11 @@ def _is_text(cell: str) -> bool:
     return True
 
 
+def _is_western(line: bytes) -> bool:
+    """Whether letters beyond ASCII are few, as in Windows-1252; in Cyrillic or Chinese most bytes are none."""
+    return 3 * len(line.translate(None, _ASCII)) < len(line)
+
+
 class _Lines:
     """Lines of a table as ``csv`` asks for them; it asks for another one within a row only if a quote is open.
 
@@ -120,9 +128,11 @@ class _Lines:
         The table ended within the row at hand.
     """
 
-    def __init__(self, stream: io.BufferedReader, limit: int) -> None:
+    def __init__(self, stream: io.BufferedReader, limit: int, note: Callable[[str], None]) -> None:
         self._stream = stream
         self.limit = limit
+        self._note = note
+        self._codec = ""
         self.number = 0
         self.begin_row()
 
@@ -149,7 +159,24 @@ class _Lines:
         if self.too_long:
             self._in_line = not line.endswith(b"\n")
             raise csv.Error
-        return line.decode("utf-8", "surrogateescape")
+        return self._decode(line)
+
+    def _decode(self, line: bytes) -> str:
+        """Decode as UTF-8 what is UTF-8; the first line beyond ASCII settles what the others are in."""
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError:
+            if not self._codec and _is_western(line):
+                self._codec = "cp1252"
+                self._note(
+                    f"no UTF-8 in line {self.number:,}: read as Windows-1252 from there on; if letters look wrong, "
+                    "save it as UTF-8"
+                )
+            self._codec = self._codec or "utf-8"
+            return line.decode(self._codec, "surrogateescape")
+        if not line.isascii():
+            self._codec = self._codec or "utf-8"
+        return text
 
     def skip_row(self) -> None:
         """Read to the end of a row that is too long: the first line end outside of quotation marks."""

@@ -181,7 +181,7 @@ def _read_found(found: Found, input_format: str | None, place: Place, opened: li
         if form is None and found.file is not None:
             raise DataError(
                 f"{place.name}: expected a name that ends in {ENDINGS}, and perhaps {', '.join(COMPRESSIONS)}; "
-                "found another one. Give its input_format."
+                "found another one. Save it as one of these, or rename it if it is one (predict.py: or --input-format)."
             )
         for outcome in guarded(_read_form(file, form, place), place):
             empty = False

@@ -39,6 +39,11 @@ def test_all_missing_columns_are_named_at_once_and_long_lists_cut():
     assert "'28' and 21 more" in str(error.value)
 
 
+def test_a_missing_text_names_the_option_that_every_command_has():
+    with pytest.raises(DataError, match=r"found 'id', 'lede'\. Name the one that holds the text \(--text-column\)\."):
+        chosen(["id", "lede"])
+
+
 def test_no_columns_at_all():
     with pytest.raises(DataError, match="found no columns"):
         chosen([])

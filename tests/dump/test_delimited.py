@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from newslean.dump import Columns
+from newslean.dump.reading import read_steps
+from newslean.dump.steps import Start
 from newslean.errors import DataError
 
 TEXT = 'Tin rose in Arlen, by "half".\r\n\r\nBuyers paid more.'
@@ -78,8 +80,8 @@ def test_nul_bytes_stay(write, read):
         (b"7,Tin,Tin rose, it seems.\n", "4 columns where the header has 3"),
         (b"7,Tin,\n", "only white space"),
         (b"7,Tin,  \n", "only white space"),
-        (b"7,Tin,caf\xe9\n", "no UTF-8"),
-        (b"7,caf\xe9,Tin rose.\n", "no UTF-8"),
+        (b"7,Tin,\xec\xe5\xe4\xfc\n", "no UTF-8"),  # Cyrillic, perhaps
+        (b"7,\xcd\xad\xbc\xdb\xc9\xcf,Tin.\n", "no UTF-8"),  # Chinese, perhaps
         (b"7,Tin\rrose,x\n", "carriage return"),
         (b"7,Tin," + b"x" * 100 + b"\n", "more than 60 bytes (max_bytes) in lines 3 to 3"),
         (b'7,Tin,"' + b"x\n" * 100 + b'"\n', "more than 60 bytes (max_bytes) in lines 3 to 103"),
@@ -93,6 +95,46 @@ def test_a_bad_row_is_rejected_with_its_line_and_the_others_are_read(write, read
     assert [record.position.partition(",")[0] for record in records] == ["row 1", "row 3"]
     assert reject.position == "row 2, line 3"
     assert reason in reject.reason
+
+
+EXCEL = 'id;Überschrift;text\r\n1;Zinn;Tin rose.\r\n2;Öl;"Tin’s café – 5 €\r\nà Arlen."\r\n3;Zink;“Zinc” fell.\r\n'
+
+
+@pytest.mark.parametrize("header", ["Überschrift", "title"])
+def test_what_excel_writes_is_read_as_windows_1252_and_told_once(write, read, header):
+    notes: list[str] = []
+    path = write("a.csv", EXCEL.replace("Überschrift", header).encode("cp1252"))
+    records, rejects = read(path, columns=Columns(title=header), on_note=notes.append)
+    assert [record.article.title for record in records] == ["Zinn", "Öl", "Zink"]
+    texts = [record.article.text for record in records]
+    assert texts == ["Tin rose.", "Tin’s café – 5 €\r\nà Arlen.", "“Zinc” fell."]
+    assert rejects == []
+    [note] = [note for note in notes if "1252" in note]
+    assert f"no UTF-8 in line {1 if header == 'Überschrift' else 3}: read as Windows-1252 from there on" in note
+
+
+def test_windows_1252_is_read_the_same_from_every_place_on(write):
+    path = write("a.csv", EXCEL.encode("cp1252"))
+    whole = [*read_steps([path], start=Start())]
+    for n, step in enumerate(whole, 1):
+        again = [*read_steps([path], start=step.after)]
+        assert [(s.outcome, s.after) for s in again] == [(s.outcome, s.after) for s in whole[n:]]
+
+
+def test_a_table_that_was_utf_8_before_is_no_windows_1252(write, read):
+    notes: list[str] = []
+    rows = [b"text\n", "“Zinc” fell.\n".encode(), b"Tin in the caf\xe9 rose.\n", "Öl rose.\n".encode()]
+    records, [reject] = read(write("a.csv", b"".join(rows)), on_note=notes.append)
+    assert [record.article.text for record in records] == ["“Zinc” fell.", "Öl rose."]
+    assert (reject.position, "no UTF-8" in reject.reason) == ("row 2, line 3", True)
+    assert not any("1252" in note for note in notes)
+
+
+def test_of_windows_1252_what_is_utf_8_stays_so_and_what_is_neither_is_rejected(write, read):
+    rows = [b"text\n", b"Tin in the caf\xe9 rose.\n", "Öl rose.\n".encode(), b"Tin \x81 rose.\n", b"Tin \x80 5.\n"]
+    records, [reject] = read(write("a.csv", b"".join(rows)))
+    assert [record.article.text for record in records] == ["Tin in the café rose.", "Öl rose.", "Tin € 5."]
+    assert (reject.position, "no UTF-8" in reject.reason) == ("row 3, line 4", True)
 
 
 def test_a_quote_that_another_row_seems_to_close_takes_in_no_row_silently(write, read):

@@ -69,6 +69,17 @@ def test_what_a_dump_cannot_read_is_told_and_the_rest_goes_on(tmp_path: Path):
     assert "PNG" in rejects[0].reason
 
 
+def test_the_column_of_the_text_is_named_where_a_dump_calls_it_otherwise(tmp_path: Path):
+    table, rows = tmp_path / "a.csv", write(tmp_path / "b.jsonl", {"text": "Not this.", "tweet": "Copper climbed."})
+    table.write_text("nr,tweet\n1,Copper climbed.\n", encoding="utf-8")
+    for path in (table, rows):  # a .jsonl file is no list then
+        assert [c.text for c in read_candidates([path], text_column="tweet")] == ["Copper climbed."]
+    with pytest.raises(DataError, match=r"Name the one that holds the text \(--text-column\)"):
+        list(read_candidates([table]))
+    with pytest.raises(DataError, match="--text-column tweet: expected articles; found --as sentences"):
+        list(read_candidates([rows], form="sentences", text_column="tweet"))
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

@@ -1,6 +1,9 @@
 import json
+import pickle
+import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +19,29 @@ from train.curve_fit import fit_curve
 from train.curve_points import experiment_points, fold_points
 from train.curve_report import draw_plot, render_curve, render_short
 from train.experiment import Setting, run_experiment
-from train.labels import Example
-from train.params import BaselineParams
+from train.labels import Example, LabelFiles
+from train.params import BaselineParams, FinetuneParams
+from train.run import Run
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BARE = """
+import pathlib, pickle, sys
+asked = []
+class Absent:
+    def find_spec(self, name, *rest):
+        if name.partition(".")[0] in ("torch", "transformers"):
+            asked.append(name)
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+from train.curve import draw_curve
+from train.run import Run
+run = Run(**pickle.loads(pathlib.Path(sys.argv[1]).read_bytes()), say=print)
+print(draw_curve(run, seeds=1), run.baseline_key)
+assert not asked
+(run.place / "transformer-of-another-machine").mkdir()
+print(draw_curve(run, seeds=1))
+assert asked
+"""
 
 
 def points(law, *, noise: float = 0.0) -> list[dict]:
@@ -115,6 +139,39 @@ def test_the_command_writes_all_and_does_nothing_twice(
     assert run() == out
 
 
+@pytest.mark.parametrize("change", [{"labels": {"topic": ["weather"], "mood": "mixed"}}, {"source": "user"}])
+def test_points_of_other_rows_are_not_taken_up(
+    examples: list[Example], schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, object]
+):
+    """The source decides the folds and the weight of a row."""
+    measured: list[Sequence[Example]] = []
+
+    def measure(rows: Sequence[Example], *rest: object, **more: object) -> list[dict]:
+        measured.append(rows)
+        return [{"seed": len(measured), "rows": len(rows), "dimensions": {}}]
+
+    def shown(rows: list[Example]) -> int:
+        files = LabelFiles(rows, 0, {}, ["x"] * len(rows))
+        curve.write_curve(files, schema, seed=0, params=tmp_path, seeds=2, work=tmp_path, out=tmp_path / "out")
+        (point,) = json.loads((tmp_path / "out" / "curve.json").read_text("utf-8"))["points"]
+        return point["seed"]
+
+    monkeypatch.setattr(curve, "measure_curve", measure)
+    other = [replace(examples[0], **change), *examples[1:]]
+    assert [shown(rows) for rows in (examples, examples, other, other, examples)] == [1, 1, 2, 2, 3]
+    (tmp_path / "out" / "points.json").write_text("[", encoding="utf-8")  # cut off
+    assert shown(examples) == 4
+
+
+def test_the_curve_of_a_baseline_alone_needs_neither_torch_nor_an_encoder(make_run: Callable[..., Run], tmp_path: Path):
+    run = make_run(tmp_path, finetuned=FinetuneParams(base="package:no_such_package_at_all"))
+    task = tmp_path / "task.pickle"
+    task.write_bytes(pickle.dumps({f.name: getattr(run, f.name) for f in fields(run) if f.name != "say"}))
+    done = subprocess.run([sys.executable, "-c", BARE, task], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("learning curve of topic") == 2
+
+
 def test_points_of_the_transformer(trained: SimpleNamespace, schema: Schema, tmp_path: Path):
     train_baseline(replace(trained.run, models=tmp_path / "models"))  # whose reports lie apart
     (point,) = fold_points(trained.run.fits("transformer"), 2)
@@ -128,5 +185,7 @@ def test_points_of_the_transformer(trained: SimpleNamespace, schema: Schema, tmp
     assert (point["name"], point["rows"]) == ("transformer, a", 18)
     fewer = replace(files, examples=files.examples[:-1], places=files.places[:-1])
     assert experiment_points(tmp_path, fewer, schema) == []  # measured on other rows
+    turned = replace(schema, dimensions=schema.dimensions[::-1])
+    assert experiment_points(tmp_path, files, turned) == []  # of labels in another order
     (tmp_path / "a" / "setting.json").write_text("[")
     assert experiment_points(tmp_path, files, schema) == []

@@ -515,6 +515,29 @@ def test_tokens_without_a_piece_are_counted(tagger: Tagger):
     assert tokens.words.tolist() == [1]
 
 
+def test_rows_that_cannot_be_read_and_columns_that_were_guessed_are_told(
+    cli: Any, tagger: Tagger, trained: SimpleNamespace, tmp_path: Path
+):
+    path, notes = tmp_path / "a.csv", list[str]()
+    rows = [f"{n},{USUAL[0].format(town)}" if n % 2 else f"{n}," for n, town in enumerate(TOWNS)]
+    path.write_text("\n".join(["id,body", *rows]), encoding="utf-8")
+    assert len(read_scored(path, tagger, seed=0, on_note=notes.append).texts) == 5
+    first = f"{path}: row 1, line 2: expected an article; found only white space. Leave it out."
+    assert notes == [
+        f"{path}: guessed the columns: text from 'body', id from 'id'",
+        f"{path}: 5 of 10 articles could not be read (first: {first})",
+    ]
+    path.write_text("\n".join(["id,tweet", *rows]), encoding="utf-8")
+    code, _, err = cli("drift", trained.path, path, "--model", trained.path)
+    assert (code, "Name the one that holds the text (--text-column)." in err) == (2, True)
+    code, out, err = cli("drift", path, path, "--model", trained.path, "--text-column", "tweet")
+    assert (code, "5 sentences of 5 articles" in out, err.count("5 of 10 articles could not be read")) == (0, True, 2)
+    path.write_text("\n".join(["id,body", *rows[::2]]), encoding="utf-8")
+    with pytest.raises(DataError) as error:
+        read_scored(path, tagger, seed=0)
+    assert str(error.value) == first
+
+
 def test_the_command(cli: Any, results: Any, trained: SimpleNamespace, tmp_path: Path):
     old, new = results("old", USUAL), results("new", STRANGE)
     code, out, _ = cli("drift", old, new, "--model", trained.path)

@@ -159,6 +159,15 @@ def test_one_article_has_no_interval_and_says_why(examples, predictions):
     assert tone["notes"][0] in render_report(report)
 
 
+def test_the_report_says_how_many_replicates_were_drawn(examples, predictions, monkeypatch):
+    """Of very many articles there are fewer than were asked for."""
+    monkeypatch.setattr(metrics, "MAX_WEIGHTS", 12 * 300)
+    for asked, drawn in ((2000, 300), (250, 250)):
+        assert len(metrics.resampling_weights(12, seed=1, replicates=asked)) == drawn
+        report = evaluate(SCHEMA, examples, predictions, seed=1, replicates=asked)
+        assert f"over articles ({drawn} replicates, seed 1)" in render_report(report)
+
+
 def test_few_articles_and_rare_labels_are_noted():
     examples = make_examples(articles=5)
     examples = [replace(e, labels={"tone": "warm" if e.group == "article-0" else "flat"}) for e in examples]
@@ -216,6 +225,7 @@ def test_models_and_coders_are_compared_on_the_rows_that_both_coders_have(exampl
     assert pair["models"]["transformer"]["b"]["kappa"] == pytest.approx(cohen_kappa_score(model, b), abs=1e-6)
     assert report["dimensions"]["theme"]["agreement"] == []
     assert "| a and b | 40 |" in render_report(report)
+    assert "disputes that are open are not among them" in render_report(report)
 
 
 def test_sources_are_broken_down_where_there_are_several(examples, predictions):

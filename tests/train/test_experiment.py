@@ -9,7 +9,8 @@ import pytest
 from sklearn.metrics import f1_score
 
 from newslean.errors import DataError
-from newslean.schema import Schema
+from newslean.schema import Schema, schema_from_dict
+from tests.train.test_base import change_weights
 from train import metrics
 from train.arrays import write_arrays
 from train.baseline import fit_baseline
@@ -69,6 +70,63 @@ def test_a_name_stands_for_one_setting(run):
     run("start", Setting(BASELINE, "test", seeds=1))
     with pytest.raises(DataError, match="found other params"):
         run("start", Setting(replace(BASELINE, C=9.0), "test", seeds=1))
+
+
+@pytest.mark.parametrize(
+    ("doc", "change", "other"),
+    [
+        ("paper-3", {"source": "authored"}, "trained_on"),
+        ("paper-3", {"group": "another"}, "trained_on"),
+        ("paper-8", {"before": "Rain fell."}, "measured_on"),
+        ("paper-8", {"article_title": "Rain"}, "measured_on"),
+        ("paper-8", {"group": "another"}, "measured_on"),
+    ],
+)
+def test_a_name_stands_for_rows_with_all_that_is_read_of_them(
+    trained: SimpleNamespace, schema: Schema, tmp_path: Path, doc: str, change: dict[str, str], other: str
+):
+    files, setting = trained.run.files, Setting(BASELINE, "test", seeds=1)
+    changed = [replace(e, **change) if (e.doc, e.n) == (doc, 1) else e for e in files.examples]
+    run_experiment(setting, files, schema, name="start", work=tmp_path, say=print)
+    with pytest.raises(DataError, match=f"found other {other}. Name anew"):
+        run_experiment(setting, replace(files, examples=changed), schema, name="start", work=tmp_path, say=print)
+
+
+def test_a_name_stands_for_one_label_set(trained: SimpleNamespace, schema: Schema, tmp_path: Path):
+    """With its labels in another order the old logits would be read as those of other labels."""
+    data = schema.to_dict()
+    data["dimensions"][1]["labels"].reverse()
+    turned, files, setting = schema_from_dict(data, where="test"), trained.run.files, Setting(BASELINE, "test", seeds=1)
+    run_experiment(setting, files, schema, name="start", work=tmp_path, say=print)
+    with pytest.raises(DataError, match=r"found other schema. Name anew"):
+        run_experiment(setting, files, turned, name="start", work=tmp_path, say=print)
+    with pytest.raises(DataError, match="--against start: expected the same schema; found others"):
+        run_experiment(setting, files, turned, name="new", against="start", work=tmp_path, say=print)
+
+
+def test_a_name_stands_for_one_base_and_for_what_is_learnt_first(
+    trained: SimpleNamespace, schema: Schema, encoder: Path, tmp_path: Path
+):
+    base = shutil.copytree(encoder, tmp_path / "base")
+    params = replace(trained.run.finetuned, base=str(base), epochs=1, warm_epochs=1)
+    rows = [replace(e, source="authored") if e.group == "paper-3" else e for e in trained.run.files.examples]
+    setting, files = Setting(params, "test", seeds=1), replace(trained.run.files, examples=rows)
+
+    def again(setting: Setting) -> str:
+        return run_experiment(setting, files, schema, name="start", work=tmp_path, say=print)
+
+    table = again(setting)
+    assert again(setting) == table
+    with pytest.raises(DataError, match=r"found other seed. Name anew"):
+        again(replace(setting, seed=1))
+    change_weights(base)
+    with pytest.raises(DataError, match=r"found other base. Name anew"):
+        again(setting)
+
+
+def test_the_first_seed_is_free_where_nothing_is_learnt_first(run):
+    run("start", Setting(BASELINE, "test", seeds=1))
+    assert run("start", Setting(BASELINE, "test", seed=1, seeds=1))[1] == ["start, seed 1: 36 sentences to train on"]
 
 
 def test_the_difference_from_itself_is_zero(run):

@@ -1,12 +1,15 @@
 """Real fits of a tiny encoder."""
 
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ import torch
 from newslean.schema import Schema
 from train.batches import Collator, to_dataset
 from train.calibrate import mean_macro_f1
-from train.finetune import enough_epochs, finetune, predict_logits
+from train.finetune import Fit, enough_epochs, finetune, predict_logits
 from train.network import HEADS, load_base
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -85,6 +88,48 @@ def test_short_epochs_are_looked_at_together(rows, schema: Schema, params, tmp_p
     finetune(rows, rows, schema, still, seed=0, folder=tmp_path / "c", on_epoch=lambda epoch, _: seen.append(epoch))
     assert seen == [3, 6, 9]
     assert finetune(rows, [], schema, replace(asked, epochs=2), seed=0, folder=tmp_path / "c").epochs == 2
+
+
+def test_patience_outlives_a_kill(rows, schema: Schema, params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Cut off in any epoch, and behind the last one: no epoch runs that the whole fit did not."""
+    still = replace(params, epochs=9, patience=3, learning_rate=0.0, head_learning_rate=0.0)  # no epoch is better
+    seen: list[int] = []
+
+    def fit(cut: int = 0) -> Fit | None:
+        def on_epoch(epoch: int, score: float) -> None:
+            seen.append(epoch)
+            if epoch == cut:
+                raise KeyboardInterrupt
+
+        try:
+            return finetune(rows, rows, schema, still, seed=0, folder=tmp_path / "c", on_epoch=on_epoch)
+        except KeyboardInterrupt:
+            return None
+
+    assert fit().epochs == 1
+    assert seen == [1, 2, 3, 4]
+    last = tmp_path / "c" / f"checkpoint-{4 * -(-len(rows) // params.batch_size)}"
+    seen.clear()
+    assert [fit(cut) for cut in (2, 3, 4)] == [None] * 3
+    with monkeypatch.context() as patch:  # of the best weights and the last ones only the former stay
+        patch.setattr(shutil, "rmtree", _cut_off(last))
+        assert fit() is None
+    assert last.is_dir()
+    assert seen == [1, 2, 2, 3, 3, 4, 4]
+    found = fit()
+    assert (found.epochs, len(seen)) == (1, 7)
+    assert not (tmp_path / "c").exists()
+
+
+def _cut_off(folder: Path) -> Callable[..., None]:
+    remove = shutil.rmtree
+
+    def rmtree(path: str | Path, **options: Any) -> None:
+        if Path(path) == folder:
+            raise KeyboardInterrupt
+        remove(path, **options)
+
+    return rmtree
 
 
 def test_a_fit_may_be_stopped_from_outside(rows, schema: Schema, params, tmp_path: Path):

@@ -97,6 +97,17 @@ def test_labels_without_a_neutral_one():
     assert fit_gate(rows, schema, seed=0) is not None
 
 
+def test_what_was_not_asked_is_not_neutral(fit, schema):
+    """Rows that lack a dimension, or have no label at all, may be about anything."""
+    blank = [replace(e, labels={}) for e in examples(50, seed=7)]
+    part = [replace(e, labels={"mood": "flat"}) for e in examples(50, seed=8)]
+    found = fit_gate([*examples(300), *blank, *part], schema, background=background(), seed=0)
+    assert found.numbers() == fit.numbers()
+    assert found.others == fit.others
+    asked = [replace(e, labels={"mood": "rise"}) for e in examples(50, seed=8)]
+    assert fit_gate([*examples(300), *asked], schema, background=background(), seed=0).relevant == fit.relevant + 500
+
+
 def test_relevant(schema):
     assert not is_relevant({"topic": [], "mood": "flat"}, schema)
     assert not is_relevant({"topic": []}, schema)  # a dimension that was not labelled

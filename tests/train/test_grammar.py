@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 
 from newslean.errors import DataError
 from newslean.schema import Schema, read_schema
+from tests.train.test_base import change_weights
 from train.draw import generate
 from train.finetune import finetune
 from train.grammar import Grammar, read_grammar
@@ -209,6 +211,16 @@ def test_the_base_is_warmed_up_once(grammar: Grammar, schema: Schema, params, tm
             torch.testing.assert_close(values, (first[key] + second[key]) / 2)
     assert warm_up(params, grammar, schema, seed=0, place=tmp_path, say=said.append) == (params, [])
     assert warm_up(wanted, None, schema, seed=0, place=tmp_path, say=said.append) == (wanted, [])
+
+
+def test_a_base_with_other_weights_is_warmed_up_anew(schema: Schema, examples, encoder: Path, params, tmp_path: Path):
+    base = copytree(encoder, tmp_path / "base")
+    wanted, said = replace(params, base=str(base), warm_epochs=1), list[str]()
+    warm = [warm_up(wanted, None, schema, examples[:6], seed=0, place=tmp_path, say=said.append) for _ in range(2)]
+    assert warm[0] == warm[1]
+    change_weights(base)
+    assert warm_up(wanted, None, schema, examples[:6], seed=0, place=tmp_path, say=said.append) != warm[0]
+    assert len(said) == 2
 
 
 @pytest.mark.parametrize("context", ["none", "before"])

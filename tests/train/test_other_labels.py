@@ -59,7 +59,9 @@ def tagger(
     )
     path, _ = train(run)
     assert "likeliest label" in (path / "README.md").read_text(encoding="utf-8")
-    return Tagger.load(path, min_confidence=0.99)
+    tagger = Tagger.load(path)
+    strict = replace(tagger.manifest.calibration, min_confidence={"section": 0.99})
+    return Tagger(tagger.model, replace(tagger.manifest, calibration=strict))
 
 
 def test_every_sentence_gets_a_label_even_in_doubt(tagger: Tagger):

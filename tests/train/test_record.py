@@ -7,7 +7,7 @@ import pytest
 from newslean.errors import ModelError
 from newslean.schema import Schema
 from train.labels import Example
-from train.record import RECORD, gold_hash, make_record, read_record, row_hash, write_record
+from train.record import RECORD, gold_hash, make_record, read_record, related, row_hash, text_hash, write_record
 
 
 @pytest.fixture
@@ -40,6 +40,37 @@ def test_what_it_saw(record, examples: list[Example], schema: Schema):
     assert later.saw(examples[0])
     assert later.saw(examples[18])
     assert not later.saw(examples[30])
+
+
+def test_what_it_was_taught(record, examples: list[Example], schema: Schema, tmp_path: Path):
+    """Text and labels together, of rows that are never held out too; older records hold no labels of those."""
+    other = replace(examples[17], labels={"topic": [], "mood": "rise"})
+    write_record(tmp_path, record)
+    found = read_record(tmp_path, schema)
+    assert [found.taught(e) for e in (*examples[:19], other)] == [*[True] * 18, False, False]
+    later = make_record([other], [other], [other.labels], {}, schema, earlier=found)
+    assert [later.taught(e) for e in (examples[17], other)] == [False, True]
+    write_record(tmp_path, replace(record, pairs=None))
+    old = read_record(tmp_path, schema)
+    assert [old.taught(e) for e in (examples[17], other, examples[18])] == [True, True, False]
+
+
+def test_new_rows_of_articles_that_were_learnt_from(record, examples: list[Example]):
+    """No network that goes on from this one can leave what it knows of these articles out."""
+    late = replace(examples[0], n=90, text="The zinc was sold.")
+    reprint = [replace(examples[17], doc="copy", group="copy"), replace(late, doc="copy", group="copy")]
+    short = replace(examples[17], text="Weather")
+    heading = replace(record, seen=np.append(record.seen, np.uint64(text_hash(short))))
+    elsewhere = [replace(short, doc="new", group="new"), replace(late, doc="new", group="new")]
+    assert record.part([*examples[:12], late, *examples[18:20]]) == ([late], [*examples[:12], *examples[18:20]])
+    assert record.part(reprint) == (reprint, [])
+    assert heading.part(elsewhere) == (elsewhere[:1], elsewhere[1:])
+
+
+def test_related(examples: list[Example]):
+    rows = [examples[6], replace(examples[12], text=f"  {examples[0].text.upper()} "), examples[13]]
+    assert related(rows, examples[:7]) == [True, True, False]
+    assert related(rows, []) == [False] * 3
 
 
 def test_places(record, examples: list[Example]):

@@ -15,14 +15,15 @@ import pytest
 
 from newslean.errors import DataError
 from newslean.manifest import read_manifest
-from newslean.schema import Schema
+from newslean.schema import Dimension, Schema
 from newslean.tagger import Tagger
 from tests.conftest import ROWS, TOWNS
+from train import update
 from train.history import read_history
 from train.known import find_known, plan_update, remember_network
 from train.labels import Example
 from train.promotion import current_name, promote
-from train.record import read_record
+from train.record import make_record, read_record
 from train.retrain import FOLDS, FROZEN, Order, assess_new, retrain
 from train.run import Run, leave_out
 
@@ -175,6 +176,59 @@ def test_an_update_learns_what_is_new(run: Run):
     assert f"nothing to do: {path.name} has learnt all rows" in lines[-1]
 
 
+def test_an_update_with_more_rows_of_known_articles(run: Run, monkeypatch: pytest.MonkeyPatch):
+    """They are learnt; what is measured are the rows of old and of new articles, by fits without any row of these."""
+    rows, lines, fitted = run.files.examples, list[str](), dict[str, list[Example]]()
+    new = more(rows)
+    late = [replace(rows[k], n=9, text=f"Lead climbed in {town} again.") for k, town in ((12, "Cimbel"), (18, "Dorsk"))]
+    authored = [replace(new[0], n=9, source="authored", text="Nickel climbed.")]  # of a new article, learnt first
+    params = replace(run.finetuned, warm_epochs=1)
+    files = replace(run.files, examples=[*rows, *late, *new, *authored])
+    grown = replace(run, files=files, finetuned=params, say=lines.append)
+    fit = update._fit
+
+    def spy(run: Run, known: Any, rows: list[Example], name: str) -> Any:
+        fitted[name] = rows
+        return fit(run, known, rows, name)
+
+    monkeypatch.setattr(update, "_fit", spy)
+    path, _ = retrain(grown, Order(start="current", promote="never"))
+    assert [line for line in lines if line.startswith("2 sentences are learnt, but not measured")]
+    assert all(e in fitted["final"] for e in (*late, *new, *authored))
+    held = {"new-0", "new-1"}
+    assert all(late[0] in fitted[name] for name in ("0", "1"))
+    assert [{e.group for e in fitted[name]} & held for name in ("0", "1")] in (
+        [{"new-0"}, {"new-1"}],
+        [{"new-1"}, {"new-0"}],
+    )
+    report = json.loads((path / "evaluation" / "out_of_fold" / "report.json").read_text("utf-8"))
+    assert report["sentences"] == 60
+    record = read_record(path, run.schema)
+    assert (len(record.rows), record.own.sum()) == (60, 12)
+    assert all(map(record.taught, (*late, *authored)))
+    card = (path / "README.md").read_text("utf-8")
+    assert "- user: 2 sentences of 2 articles (sentences that a user added), of known articles: not measured" in card
+    assert "- authored: 1 sentences of 1 articles (invented" in card
+    assert "all 63 labelled sentences" in card
+    # The baseline beside it, whose folds hold all rows out, answers the same ones.
+    beside = read_record(path.with_name(f"{path.name}-baseline"), run.schema)
+    assert beside.rows.tolist() == record.rows.tolist()
+
+
+def test_authored_rows_with_other_labels_are_learnt_again(run: Run):
+    rows = [replace(e, source="authored") if e.doc == "paper-5" else e for e in run.files.examples]
+    params = replace(run.finetuned, warm_epochs=1)
+    known = replace(run, files=replace(run.files, examples=rows), finetuned=params)
+    found = find_known(known)
+    learnt = [*known.examples, *known.first]
+    answers = [{"topic": [], "mood": "flat", **e.labels} for e in known.examples]
+    record = make_record(known.examples, learnt, answers, {}, run.schema)
+    other = [replace(e, labels={"topic": [], "mood": "mixed"}) if e.doc == "paper-5" else e for e in rows]
+    turned = replace(known, files=replace(run.files, examples=other))
+    for made, changed in ((known, []), (turned, turned.first)):
+        assert plan_update(made, replace(found, record=record)).changed == changed
+
+
 def test_an_update_that_is_worse_gives_way_to_a_training_from_scratch(run: Run):
     """All labels but those set aside are turned round, so that what is learnt further is worse on these."""
     lines: list[str] = []
@@ -236,6 +290,8 @@ def test_without_its_network_a_model_is_trained_from_scratch(run: Run, schema: S
     assert find_known(other).endswith(f"was made from {run.finetuned.base}, and the parameters say package:other")
     assert find_known(other, only="baseline").network is None  # a baseline has no encoder
     assert find_known(replace(run, work=run.models), only="baseline").network is None
+    assert find_known(replace(run, shares={"*": 0.5})).startswith("--share ")
+    assert find_known(replace(run, shares={"*": 0.5}), only="baseline").network is None
     (run.models / "current" / "out_of_fold.npz").unlink()
     assert "no answers out of fold" in find_known(run)
     assert "expected a model folder" in find_known(replace(run, models=run.work))
@@ -249,6 +305,8 @@ def test_nothing_to_compare_and_other_labels(run: Run, trained: SimpleNamespace,
     assert list(aside) == [FROZEN]
     assert verdict.promote
     assert run.held_out
+    learnt = replace(run, test=run.examples[:6])  # by the new model: what a --test of an earlier training named, say
+    assert assess_new(learnt, trained.path)[0][FROZEN]["sentences"] == len(run.held_out)
     twice = replace(run, test=run.held_out)  # as with --test and a file that is read for its training rows too
     assert assess_new(twice, trained.path)[0][FROZEN]["sentences"] == len(run.held_out)
     other = [replace(e, before="Not in that file.") for e in run.held_out]  # the row before it stands in one file alone
@@ -294,7 +352,8 @@ def test_a_label_more_is_compared_and_promoted_a_label_less_is_not(run: Run, sch
 
 def test_test_files_are_never_trained_on(trained: SimpleNamespace):
     files = trained.run.files
-    test = replace(files, examples=[files.examples[12], replace(files.examples[30], group="other", doc="other")])
+    copy = replace(files.examples[30], group="other", doc="other", text=f"{files.examples[30].text.upper()} ")
+    test = replace(files, examples=[files.examples[12], copy])
     kept = leave_out(files, test)
     assert len(kept.examples) == len(kept.places) == len(files.examples) - 7  # an article, and one text of another
     assert {e.split for e in kept.examples} == {"", "test"}
@@ -323,3 +382,11 @@ def test_a_kill_at_any_moment_of_a_training(make_run: Callable[..., Run], tmp_pa
     assert Tagger.load(run.models / "current").tag_text("Zinc slumped in Holm.").sentences
     assert not (run.models / ".promotion.json").exists()
     assert labels == json.dumps([e.text for e in make_run(tmp_path).files.examples])
+
+
+def test_a_dimension_that_no_row_is_coded_in(make_run: Callable[..., Run], schema: Schema, tmp_path: Path):
+    three = replace(schema, dimensions=(*schema.dimensions, Dimension("joke", "single", ("yes", "no"))))
+    run = make_run(tmp_path, schema=three)
+    with pytest.raises(DataError, match="expected rows coded in each dimension; found none in joke"):
+        retrain(run, Order(only="baseline"))
+    assert not run.models.exists()

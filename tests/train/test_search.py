@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import optuna
@@ -10,10 +11,11 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from newslean.errors import DataError
+from tests.train.test_base import change_weights
 from train import params as params_module
 from train import tuning
 from train.folds import SEED_SOURCE
-from train.labels import read_examples
+from train.labels import LabelFiles, read_examples
 from train.params import BaselineParams, FinetuneParams, read_params, write_params
 from train.search import parts_of, search, suggest
 
@@ -102,10 +104,8 @@ def tune(label_folder: Path, schema, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     def run(**changes: Any) -> tuple[list[str], list[Any]]:
         settings = {"trials": 1, "folds": 2, "on_split": "", "max_epochs": None, "seed": 0, "progress": False}
-        files = read_examples([label_folder], schema)
-        lines = tuning.tune_params(
-            "baseline", files, schema, folder=tmp_path / "studies", into=tmp_path, **{**settings, **changes}
-        )
+        settings |= {"kind": "baseline", "files": read_examples([label_folder], schema)}
+        lines = tuning.tune_params(schema=schema, folder=tmp_path / "studies", into=tmp_path, **{**settings, **changes})
         return lines, seen
 
     return run
@@ -118,6 +118,46 @@ def test_a_study_sees_neither_seed_articles_nor_rows_set_aside(tune, tmp_path: P
     assert not [e for e in rows if e.source == SEED_SOURCE or e.split == "test"]
     assert lines[-1] == f"wrote {tmp_path / 'baseline.toml'}"
     assert asdict(read_params(BaselineParams, tmp_path / "baseline.toml")) == asdict(START)
+
+
+def studies(folder: Path) -> int:
+    return len([*(folder / "studies").iterdir()])
+
+
+def test_a_study_goes_on_from_what_it_found_but_not_with_other_fixed_parameters(tune, tmp_path: Path):
+    path = tmp_path / "baseline.toml"
+    tune()
+    for changes, expected in (({"C": 2.0}, 1), ({"authored_weight": 0.5}, 2), ({}, 2)):
+        write_params(replace(read_params(BaselineParams, path), **changes), path, note="changed")
+        tune()
+        assert studies(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    "change", [{"before": "Rain."}, {"article_title": "Rain"}, {"group": "x"}, {"source": "authored"}]
+)
+def test_rows_that_are_read_otherwise_begin_a_study(tune, examples, tmp_path: Path, change: dict[str, str]):
+    tune(on_split="test")
+    rows = [replace(e, **change) if e.n == 1 and e.group == "paper-3" else e for e in examples]
+    tune(on_split="test", files=LabelFiles(rows, 0, {}, ["x"] * len(rows)))
+    assert studies(tmp_path) == 2
+
+
+def test_a_base_with_other_weights_begins_a_study(tune, params, encoder: Path, tmp_path: Path):
+    base = copytree(encoder, tmp_path / "base")
+    rate = {"learning_rate": 5e-4, "head_learning_rate": 5e-3}
+    for expected in (1, 2):
+        start = replace(params, base=str(base), epochs=1, **rate)
+        write_params(start, tmp_path / "finetuned.toml", note="start")
+        tune(kind="finetuned", on_split="test")
+        assert studies(tmp_path) == expected
+        change_weights(base)
+
+
+def test_a_start_that_no_trial_may_have_is_named(parts, schema, params, tmp_path: Path):
+    start = replace(params, batch_size=12)
+    with pytest.raises(DataError, match="expected values that a search may choose; found '12' not in"):
+        search(FinetuneParams, parts, schema, start=start, trials=1, seed=0, folder=tmp_path)
 
 
 def test_a_named_split_is_chosen_by_but_not_trained_on(tune):

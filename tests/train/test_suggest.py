@@ -99,6 +99,15 @@ def test_the_pool_is_bounded(tagger: Tagger, monkeypatch: pytest.MonkeyPatch):
     assert sum(sizes) <= 45
 
 
+def test_a_pool_smaller_than_what_is_asked_for_is_refused(tagger: Tagger, cli: Any, trained: Any, tmp_path: Path):
+    with pytest.raises(DataError, match=r"--pool: expected at least as many .* 50; found 10"):
+        suggest(candidates(100), tagger, Wish(number=50, pool=10))
+    assert len(suggest(candidates(), tagger, Wish(number=20, pool=20))) == 20
+    out = tmp_path / "tasks.jsonl"
+    code, _, err = ask(cli, trained, tmp_path, "--pool", 10, "--out", out)
+    assert (code, "--pool: expected" in err, out.exists()) == (2, True, False)
+
+
 def test_any_kind_of_model_can_be_asked(trained: SimpleNamespace):
     baseline = Tagger.load(trained.baseline)
     rows = suggest(candidates(60), baseline, Wish(number=6, pool=30))
@@ -137,6 +146,24 @@ def test_the_command_says_what_is_wrong(cli: Any, trained: SimpleNamespace, tmp_
     assert (code, "in.txt:2: expected UTF-8" in err, out.exists()) == (2, True, False)
     assert ask(cli, trained, tmp_path, "--out", tmp_path / "none" / "t.jsonl")[0] == 2
     assert ask(cli, trained, tmp_path, "--out", tmp_path / "t.csv")[0] == 2
+
+
+def test_the_command_takes_the_column_of_the_text_and_says_what_it_cannot_read(
+    cli: Any, trained: SimpleNamespace, tmp_path: Path
+):
+    source, out = tmp_path / "in.csv", tmp_path / "tasks.jsonl"
+    source.write_text("nr,tweet\n" + "".join(f"{c.n},{c.text}\n{c.n},\n" for c in candidates(12)), encoding="utf-8")
+    fixed = ("labels", "next", "--model", trained.path, "--labels", out.with_name("none"), "--from", source)
+    (tmp_path / "none" / "sentences").mkdir(parents=True)
+    code, _, err = cli(*fixed, "--out", out)
+    assert (code, "(--text-column)" in err, out.exists()) == (2, True, False)
+    code, _, err = cli(*fixed, "-n", 5, "--text-column", "tweet", "--out", out)
+    assert (code, err.count("rejected "), "... and 2 more rejected" in err) == (0, 10, True)
+    texts = {json.loads(line)["text"] for line in out.read_text(encoding="utf-8").splitlines()}
+    assert len(texts & {c.text for c in candidates(12)}) == 5
+    source.write_text("nr,tweet\n1,\n", encoding="utf-8")
+    code, _, err = cli(*fixed, "--text-column", "tweet", "--out", tmp_path / "other.jsonl")
+    assert (code, "rejected " in err, "row 1, line 2" in err) == (2, True, True)
 
 
 @pytest.fixture
