@@ -144,6 +144,7 @@ class Run:
         rows = [
             [e.doc, e.n, e.text, e.before, e.article_title, e.group, e.source, e.split, e.labels]
             for e in self.files.examples
+            if e.labels
         ]
         return digest([rows, self.schema.to_dict(), self.seed, self.folds, splitter_version(self.schema.unit)])
 

@@ -128,6 +128,7 @@ def test_rows_without_a_label_are_neither_learnt_nor_counted(make_run: Callable[
     run = _with(make_run(tmp_path), [rows[0], *blank, *rows[2:]])
     assert run.examples == [rows[0], *rows[2:]]
     assert (run.first, run.held_out) == ([], [])
+    assert run.key == _with(run, run.examples).key  # so that fits are not made again for them, nor taken for others
 
 
 def _update(run: Run) -> object:
