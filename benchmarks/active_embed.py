@@ -11,8 +11,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from train.keys import digest
 from train.params import FinetuneParams, read_params
-from train.run import digest
 
 
 def embed(texts: Sequence[str], folder: Path) -> np.ndarray:

@@ -83,18 +83,7 @@ class Tagger:
         """
         manifest = read_manifest(path)
         if min_confidence is not None:
-            if not 0 <= min_confidence <= 1:
-                raise ModelError(f"min_confidence: expected a number from 0 to 1; found {min_confidence}.")
-            limits = {
-                d.name: min_confidence for d in manifest.schema.dimensions if not d.multi and d.neutral is not None
-            }
-            if not limits:
-                raise ModelError(
-                    f"{path}: min_confidence: expected a model with a dimension of one label a "
-                    f"{manifest.schema.unit} that has a neutral one, to be given in doubt; found none. Leave it out, "
-                    "and choose by the scores instead."
-                )
-            manifest = replace(manifest, calibration=replace(manifest.calibration, min_confidence=limits))
+            manifest = _cautious(manifest, min_confidence, path)
         # Imported here: each kind of model needs a library that the other does not.
         if manifest.kind == "baseline":
             from newslean.baseline import Baseline
@@ -221,6 +210,19 @@ class Tagger:
             for d in self.schema.dimensions
         }
         return TaggedSentence(s.text, s.start, s.end, labels, scores, s.furniture)
+
+
+def _cautious(manifest: Manifest, min_confidence: float, path: str | Path) -> Manifest:
+    """Give a manifest by which doubtful answers become the neutral label."""
+    if not 0 <= min_confidence <= 1:
+        raise ModelError(f"min_confidence: expected a number from 0 to 1; found {min_confidence}.")
+    limits = {d.name: min_confidence for d in manifest.schema.dimensions if not d.multi and d.neutral is not None}
+    if not limits:
+        raise ModelError(
+            f"{path}: min_confidence: expected a model with a dimension of one label a {manifest.schema.unit} that has "
+            "a neutral one, to be given in doubt; found none. Leave it out, and choose by the scores instead."
+        )
+    return replace(manifest, calibration=replace(manifest.calibration, min_confidence=limits))
 
 
 def _without_addresses(text: str) -> str:

@@ -21,9 +21,10 @@ from train.curve_fit import Curve, fit_curve
 from train.curve_points import experiment_points, fold_points
 from train.curve_report import draw_plot, render_curve, render_short
 from train.folds import assign_folds
+from train.keys import code_hashes, digest, rows_key
 from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams, read_params_in
-from train.run import Run, code_hashes, digest, part_authored, part_rows
+from train.run import Run, part_authored, part_rows
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 """Of the articles to train on: each share holds the smaller ones."""
@@ -54,8 +55,8 @@ def write_curve(
 
 
 def _key(examples: Sequence[Example], schema: Schema, params: BaselineParams, seed: int, seeds: int) -> str:
-    rows = [[e.doc, e.n, e.text, e.group, e.source, e.labels] for e in examples]
-    return digest([rows, schema.to_dict(), repr(params), seed, seeds, code_hashes("baseline"), code_hashes("curve")])
+    code = code_hashes("baseline"), code_hashes("curve")
+    return digest([rows_key(examples), schema.to_dict(), repr(params), seed, seeds, code])
 
 
 def _written(

@@ -12,8 +12,9 @@ from newslean.schema import Schema
 from train import metrics
 from train.arrays import read_arrays
 from train.calibrate import hard_labels
-from train.experiment_rows import experiment_rows, measured_hash, training_hash
+from train.experiment_rows import experiment_rows
 from train.folds import thin
+from train.keys import rows_key
 from train.labels import Example, LabelFiles
 
 Point = dict[str, Any]
@@ -44,7 +45,7 @@ def experiment_points(folder: Path, files: LabelFiles, schema: Schema) -> list[P
 
 def _points(folder: Path, setting: Mapping[str, Any], files: LabelFiles, schema: Schema) -> list[Point]:
     training, held_out = experiment_rows(files.examples, sources=setting["sources"], on_split=setting["on_split"])
-    hashes = (training_hash(training), measured_hash(held_out))
+    hashes = (rows_key(training), rows_key(held_out))
     if "base" not in setting["params"] or (setting["trained_on"], setting["measured_on"]) != hashes:
         return []
     if setting["schema"] != schema.to_dict():  # its logits stand in another order

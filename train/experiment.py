@@ -21,16 +21,16 @@ from newslean.schema import Dimension, Schema
 from newslean.tagger import Logits
 from train import metrics
 from train.arrays import read_arrays, write_arrays
-from train.base import base_revision
 from train.baseline import fit_baseline
 from train.calibrate import hard_labels
-from train.experiment_rows import measured_hash, needed_rows, training_hash
+from train.experiment_rows import needed_rows
 from train.finetune import enough_epochs, finetune, predict_logits
 from train.folds import thin
 from train.grammar import Grammar
+from train.keys import base_revision, code_hashes, digest, rows_key
 from train.labels import Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
-from train.run import code_hashes, digest, part_authored
+from train.run import part_authored
 from train.warm import warm_up
 
 REPLICATES = 2000
@@ -145,8 +145,8 @@ def _described(
         "shares": [*setting.shares.items()],
         "schema": schema.to_dict(),
         "base": base,
-        "measured_on": measured_hash(held_out),
-        "trained_on": training_hash(training),
+        "measured_on": rows_key(held_out),
+        "trained_on": rows_key(training),
         "grammar": drawn,
         "code": digest(code_hashes(kind)),
     }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from newslean.errors import DataError
 from train.folds import SEED_SOURCE
 from train.labels import Example
-from train.run import digest, part_rows
+from train.run import part_rows
 
 
 def experiment_rows(
@@ -37,13 +37,3 @@ def needed_rows(
         if not rows:
             raise DataError(f"{option}: expected rows of that kind whose text is at hand; found none. See --texts.")
     return training, held_out
-
-
-def training_hash(rows: Sequence[Example]) -> str:
-    """Hash what is learnt of rows."""
-    return digest([[e.doc, e.n, e.text, e.before, e.article_title, e.group, e.source, e.labels] for e in rows])
-
-
-def measured_hash(rows: Sequence[Example]) -> str:
-    """Hash of rows what a measure hangs on."""
-    return digest([[e.doc, e.n, e.text, e.before, e.article_title, e.group, e.labels] for e in rows])

@@ -12,7 +12,7 @@ import numpy as np
 from newslean.errors import DataError, ModelError
 from newslean.files import write_file
 from newslean.manifest import Manifest, read_manifest
-from train.base import base_revision
+from train.keys import base_revision
 from train.labels import Example
 from train.promotion import CURRENT, folder_name
 from train.record import Record, gold_hash, read_record

@@ -141,7 +141,7 @@ def _write_card(run: Run, manifest: Manifest, report: Report, gate: GateFit | No
         report,
         training,
         run.finetuned,
-        first=run.first[: len(run.first) - len(run.unmeasured)],
+        first=run.authored,
         unmeasured=run.unmeasured,
         grammar=run.grammar is not None,
         shares=run.shares,

@@ -3,55 +3,22 @@
 Knows inputs and paths; does no work.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from newslean.errors import DataError
-from newslean.files import sha256
 from newslean.schema import Schema
 from newslean.splitting import splitter_version
-from train.base import base_revision
 from train.folds import assign_folds
 from train.grammar import Grammar
+from train.keys import base_revision, code_hashes, digest, rows_key
 from train.labels import AUTHORED_SOURCE, Example, LabelFiles
 from train.params import BaselineParams, FinetuneParams
 from train.record import Record, related
-
-CODE = {
-    "baseline": ("baseline.py", "folded.py", "folds.py", "../newslean/baseline.py"),
-    "transformer": (
-        "network.py",
-        "finetune.py",
-        "batches.py",
-        "folds.py",
-        "grammar.py",
-        "draw.py",
-        "warm.py",
-        "../newslean/context.py",
-        "../newslean/encoding.py",
-    ),
-    "calibration": (
-        "calibrate.py",
-        "metrics.py",
-        "export.py",
-        "graph.py",
-        "graph_cut.py",
-        "make.py",
-        "publish.py",
-        "../newslean/mixed.py",
-        "../newslean/calibration.py",
-    ),
-    "gate": ("gate.py", "../newslean/gate.py"),
-    "update": ("update.py", "known.py", "record.py"),
-    "curve": ("curve.py",),
-}
-"""Modules whose change makes the fits of a kind of model, or what is made of them, void."""
 
 UPDATE_PARITY = 2000
 """Sentences on which the graph of an updated model is compared with torch."""
@@ -106,9 +73,13 @@ class Run:
             )
 
     @cached_property
+    def _parted(self) -> tuple[list[Example], list[Example]]:
+        return part_rows(self.files.examples)
+
+    @cached_property
     def _training(self) -> tuple[list[Example], list[Example], list[Example]]:
-        first, others = part_authored(part_rows(self.files.examples)[0], self.finetuned)
-        return first, *(self.earlier.part(others) if self.earlier else ([], others))
+        authored, others = part_authored(self._parted[0], self.finetuned)
+        return authored, *(self.earlier.part(others) if self.earlier else ([], others))
 
     @property
     def examples(self) -> list[Example]:
@@ -117,8 +88,13 @@ class Run:
 
     @property
     def first(self) -> list[Example]:
-        """Rows that are learnt and never held out: authored ones, before all others, and `unmeasured`."""
-        return [*self._training[0], *self._training[1]]
+        """Rows that are learnt and never held out: `authored` and `unmeasured` ones."""
+        return [*self.authored, *self.unmeasured]
+
+    @property
+    def authored(self) -> list[Example]:
+        """Authored rows, which are learnt before all others."""
+        return self._training[0]
 
     @property
     def unmeasured(self) -> list[Example]:
@@ -128,7 +104,7 @@ class Run:
     @cached_property
     def held_out(self) -> list[Example]:
         """Rows that are only measured: no model of this run has learnt them or others of their articles."""
-        return [e for e in part_rows(self.files.examples)[1] if not (self.earlier and self.earlier.saw(e))]
+        return [e for e in self._parted[1] if not (self.earlier and self.earlier.saw(e))]
 
     @cached_property
     def assigned(self) -> list[int]:
@@ -141,12 +117,11 @@ class Run:
     @cached_property
     def key(self) -> str:
         """Hash of the data: examples, schema, seed, folds and splitter."""
-        rows = [
-            [e.doc, e.n, e.text, e.before, e.article_title, e.group, e.source, e.split, e.labels]
-            for e in self.files.examples
-            if e.labels
-        ]
-        return digest([rows, self.schema.to_dict(), self.seed, self.folds, splitter_version(self.schema.unit)])
+        rows = [e for e in self.files.examples if e.labels]
+        aside = [e.split for e in rows]
+        return digest(
+            [rows_key(rows), aside, self.schema.to_dict(), self.seed, self.folds, splitter_version(self.schema.unit)]
+        )
 
     def fit_key(self, kind: str) -> str:
         """Hash of what the fits of a kind of model hang on beside the data: parameters, the base's weights, code."""
@@ -209,15 +184,6 @@ class Run:
         return self.fits("transformer") / "network"
 
 
-@cache
-def code_hashes(kind: str) -> list[str]:
-    """Hash the modules that a kind of fit hangs on.
-
-    Once a process: a module that is edited while a run goes must not send its stages to another folder.
-    """
-    return [sha256(Path(__file__).parent / name) for name in CODE[kind]]
-
-
 def part_rows(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     """Part rows to train on from those that a file sets aside, less those whose article or text is among the former.
 
@@ -240,8 +206,3 @@ def part_authored(examples: Sequence[Example], params: FinetuneParams) -> tuple[
     if not params.warm_epochs or not others:
         return [], list(examples)
     return [e for e in examples if e.source == AUTHORED_SOURCE], others
-
-
-def digest(value: object) -> str:
-    """Give a short hash of plain data."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]

@@ -54,6 +54,14 @@ class Wish:
     seed: int = 0
     strategy: Strategy = SHIPPED
 
+    def __post_init__(self) -> None:
+        """Raise a DataError where the pool is smaller than what is asked for."""
+        if self.pool < self.number:
+            raise DataError(
+                f"--pool: expected at least as many sentences as are to be labelled, {self.number:,}; found "
+                f"{self.pool:,}. Raise it, or lower --number."
+            )
+
 
 def suggest(
     candidates: Iterable[Candidate], tagger: Tagger, wish: Wish, *, labelled: set[str] | None = None
@@ -77,13 +85,8 @@ def suggest(
     Raises
     ------
     DataError
-        If there is no sentence to choose from, or the pool is to be smaller than what is asked for.
+        If there is no sentence to choose from.
     """
-    if wish.pool < wish.number:
-        raise DataError(
-            f"--pool: expected at least as many sentences as are to be labelled, {wish.number:,}; found {wish.pool:,}. "
-            "Raise it, or lower --number."
-        )
     best, sample = _read(candidates, tagger, wish, labelled or set())
     drawn, both = sample.items(), Best(wish.pool + wish.number)
     looked = [*drawn, *best.items()]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from newslean.errors import DataError
 from newslean.schema import Schema
-from train.base import base_revision
 from train.folds import SEED_SOURCE
+from train.keys import base_revision, code_hashes, digest, rows_key
 from train.labels import LabelFiles
 from train.params import BaselineParams, FinetuneParams, params_path, read_params_in, write_params
-from train.run import code_hashes, digest, part_rows
+from train.run import part_rows
 from train.search import Part, fixed, parts_of, search
 
 
@@ -69,11 +69,7 @@ def tune_params(
 
 def _key(parts: Sequence[Part], schema: Schema, start: BaselineParams | FinetuneParams, seed: int) -> str:
     """Hash of all that scores hang on beside what is searched: where it changes, a study of its own begins."""
-    rows = [
-        [[e.doc, e.n, e.text, e.before, e.article_title, e.group, e.source, e.labels] for e in side]
-        for part in parts
-        for side in part
-    ]
+    rows = [rows_key(side) for part in parts for side in part]
     base = base_revision(start.base) if isinstance(start, FinetuneParams) else ""
     code = code_hashes("transformer" if isinstance(start, FinetuneParams) else "baseline")
     return digest([rows, schema.to_dict(), fixed(start), base, code, seed])

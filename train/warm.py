@@ -13,14 +13,13 @@ from tempfile import TemporaryDirectory
 
 from newslean.context import context_of
 from newslean.schema import Schema
-from train.base import base_revision
 from train.draw import generate
 from train.finetune import finetune
 from train.grammar import Grammar
+from train.keys import base_revision, code_hashes, digest, rows_key
 from train.labels import Example
 from train.network import Network, load_base
 from train.params import FinetuneParams
-from train.run import code_hashes, digest
 
 
 def warm_up(
@@ -81,12 +80,11 @@ def _warm_network(
         warm_networks=1,
         average_folds=False,
     )
-    rows = [[e.doc, e.n, e.text, e.before, e.article_title, e.labels] for e in authored]
     parts = [
         asdict(once),
         base_revision(params.base),
         asdict(grammar) if grammar else None,
-        rows,
+        rows_key(authored),
         schema.to_dict(),
         seed,
         code_hashes("transformer"),

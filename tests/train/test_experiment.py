@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score
 
 from newslean.errors import DataError
 from newslean.schema import Schema, schema_from_dict
-from tests.train.test_base import change_weights
+from tests.train.test_keys import change_weights
 from train import metrics
 from train.arrays import write_arrays
 from train.baseline import fit_baseline

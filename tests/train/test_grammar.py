@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from newslean.errors import DataError
 from newslean.schema import Schema, read_schema
-from tests.train.test_base import change_weights
+from tests.train.test_keys import change_weights
 from train.draw import generate
 from train.finetune import finetune
 from train.grammar import Grammar, read_grammar

@@ -11,7 +11,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from newslean.errors import DataError
-from tests.train.test_base import change_weights
+from tests.train.test_keys import change_weights
 from train import params as params_module
 from train import tuning
 from train.folds import SEED_SOURCE

@@ -8,7 +8,7 @@ from shutil import copytree
 import pytest
 from safetensors.torch import load_file, save_file
 
-from train.base import base_revision
+from train.keys import base_revision
 from train.network import describe_base
 from train.run import Run
 
