@@ -118,10 +118,9 @@ class Run:
     def key(self) -> str:
         """Hash of the data: examples, schema, seed, folds and splitter."""
         rows = [e for e in self.files.examples if e.labels]
-        aside = [e.split for e in rows]
-        return digest(
-            [rows_key(rows), aside, self.schema.to_dict(), self.seed, self.folds, splitter_version(self.schema.unit)]
-        )
+        splits = [e.split for e in rows]
+        version = splitter_version(self.schema.unit)
+        return digest([rows_key(rows), splits, self.schema.to_dict(), self.seed, self.folds, version])
 
     def fit_key(self, kind: str) -> str:
         """Hash of what the fits of a kind of model hang on beside the data: parameters, the base's weights, code."""

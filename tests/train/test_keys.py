@@ -1,4 +1,4 @@
-"""What is trained from a base encoder is known by its weights, not by its name alone."""
+"""What is kept is known by its rows, and by the weights of the base encoder, not by its name alone."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +8,8 @@ from shutil import copytree
 import pytest
 from safetensors.torch import load_file, save_file
 
-from train.keys import base_revision
+from train.keys import base_revision, rows_key
+from train.labels import Example
 from train.network import describe_base
 from train.run import Run
 
@@ -36,3 +37,25 @@ def test_other_weights_under_the_same_name_are_another_fit(
 @pytest.mark.parametrize("base", ["package:no_such_package_at_all", "no/such-encoder", "."])
 def test_a_base_that_is_none_is_told_by_those_who_load_it(base: str):
     assert base_revision(base) == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"doc": "other"},
+        {"n": 99},
+        {"text": "Rain."},
+        {"before": "Rain."},
+        {"article_title": "Rain"},
+        {"group": "other"},
+        {"source": "other"},
+        {"labels": {"topic": ["chips"], "stance": "closing"}},
+    ],
+)
+def test_rows_that_are_learnt_or_measured_otherwise_have_another_key(examples: list[Example], change: dict):
+    assert rows_key([*examples[:4], replace(examples[4], **change)]) != rows_key(examples[:5])
+
+
+def test_the_key_of_rows_hangs_on_their_order_and_not_on_who_coded_them(examples: list[Example]):
+    assert rows_key(examples[:5]) != rows_key(examples[4::-1])
+    assert rows_key([replace(examples[0], coders={}, sample="window")]) == rows_key(examples[:1])
