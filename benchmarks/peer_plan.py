@@ -22,6 +22,7 @@ from machine import installed
 from newslean.errors import DataError
 from newslean.files import sha256, write_file
 from newslean.schema import Schema
+from train.keys import code_hashes, digest
 
 FITTING = [Path(__file__).with_name(name) for name in ("peer_fit.py", "peer_ways.py")]
 
@@ -117,15 +118,11 @@ class Plan:
     @cached_property
     def rows(self) -> str:
         """Hash of the rows and of what is drawn from them."""
-        from train.keys import digest
-
         rows = [[[asdict(e) for e in side] for side in part] for part in self.parts]
         return digest([rows, self.schema.to_dict(), [*self.shares.items()]])
 
     def place(self, name: str) -> Path:
         """Folder of a way's results, by all that they hang on but the seed."""
-        from train.keys import digest
-
         versions = installed(WAYS[name].packages)
         return self.work / digest([name, self.rows, self.settings[name], versions, [sha256(p) for p in FITTING]])
 
@@ -169,7 +166,6 @@ def settings_of(grammar: Any, *, epochs: int, steps: int, warm: Path | None) -> 
     warm : path or None
         Folder where a training run has left its warm networks, or may leave them.
     """
-    from train.keys import code_hashes, digest
     from train.params import BaselineParams, FinetuneParams, read_params
 
     finetuned, baseline = read_params(FinetuneParams), read_params(BaselineParams)

@@ -74,6 +74,7 @@ def label_next(
         if len(rejected) <= 10:
             _tell(f"rejected {rejected[-1]}")
 
+    wish = Wish(**options)
     tagger = Tagger.load(model)
     paths = label_paths(labels, None)[0]
     label_set = _label_set(paths, tagger.schema) if tool else tagger.schema
@@ -86,13 +87,12 @@ def label_next(
         on_note=_tell,
         on_reject=reject,
     )
-    rows = suggest(candidates, tagger, Wish(**options), labelled=known)
+    rows = suggest(candidates, tagger, wish, labelled=known)
     write_file(out, _content(rows, tool, label_set))
     if len(rejected) > 10:
         _tell(f"... and {len(rejected) - 10:,} more rejected")
-    number = options["number"]
     drawn = sum(row["sample"] == "random" for row in rows)
-    fewer = f"; asked for {number:,}: there are no more that differ" if len(rows) < number else ""
+    fewer = f"; asked for {wish.number:,}: there are no more that differ" if len(rows) < wish.number else ""
     click.echo(f"{out}: {len(rows):,} {tagger.schema.unit}s to label, {drawn:,} of them drawn at random{fewer}")
 
 
