@@ -174,10 +174,10 @@ def test_hostile_texts(tagger: Tagger, text: str):
     assert row.text == text
 
 
-def test_a_line_of_two_megabytes(tagger: Tagger):
-    article = tagger.tag_text("x" * 2_000_000 + " end")
+def test_a_line_of_half_a_megabyte(tagger: Tagger):
+    article = tagger.tag_text("x" * 500_000 + " end")
     assert article.sentences
-    [row] = tagger.tag_sentences(["Zinc slumped in Holm. " * 100_000])
+    [row] = tagger.tag_sentences(["Zinc slumped in Holm. " * 25_000])
     assert set(row.scores) == {"topic", "mood"}
 
 

@@ -1,13 +1,22 @@
 """One run in a folder at a time, and none kept out by one that has died."""
 
-import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from newslean.errors import DataError
 from newslean.scoring.lock import locked
+
+ROOT = Path(__file__).resolve().parents[2]
+DIES = """
+import os, pathlib, signal, sys
+from newslean.scoring.lock import locked
+with locked(pathlib.Path(sys.argv[1])):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def test_a_second_one_is_kept_out_until_the_first_has_gone(tmp_path: Path):
@@ -20,11 +29,10 @@ def test_a_second_one_is_kept_out_until_the_first_has_gone(tmp_path: Path):
 
 
 def test_a_dead_one_keeps_nobody_out(tmp_path: Path):
-    child = os.fork()
-    if not child:
-        with locked(tmp_path / "work"):
-            os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
+    done = subprocess.run(
+        [sys.executable, "-c", DIES, str(tmp_path / "work")], cwd=ROOT, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
     with locked(tmp_path / "work"):
         pass
 

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +21,12 @@ from train.dialogue import Dialogue, Keys
 from train.journal import finish, replace_all
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# Runs a command in a terminal of its own; interrupts are ignored where the tests run in the background.
+TERMINAL = """
+import os, pty, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
+"""
 SCHEMA = """
 [[dimensions]]
 name = "topic"
@@ -195,41 +200,38 @@ def test_a_kill_loses_only_what_is_being_typed(file: Path) -> None:
 
 def test_keys_of_a_terminal(file: Path) -> None:
     """One key a decision, typed ahead or not; Ctrl-C ends it with everything kept."""
-    pty = pytest.importorskip("pty")
-    pid, handle = pty.fork()
-    if pid == 0:
-        os.chdir(ROOT)
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
-        os.execv(sys.executable, [sys.executable, "-m", "train", "labels", "adjudicate", str(file)])  # noqa: S606
+    pytest.importorskip("pty")
+    command, pipe = [sys.executable, "-m", "train", "labels", "adjudicate", str(file)], subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", TERMINAL, *command], cwd=ROOT, stdin=pipe, stdout=pipe, bufsize=0)
     seen = b""
 
     def wait(end: bytes) -> None:
         nonlocal seen
         while end not in seen:
-            assert select.select([handle], [], [], 30)[0], (end, seen)
-            seen += os.read(handle, 4096)
+            assert select.select([process.stdout], [], [], 30)[0], (end, seen)
+            seen += (found := process.stdout.read(4096))
+            assert found, (end, seen)
         seen = seen.partition(end)[2]
 
     wait(b"q quit")
-    os.write(handle, b"3")
+    process.stdin.write(b"3")
     wait(b"reason: ")
-    os.write(handle, "Élan.\r".encode())
+    process.stdin.write("Élan.\r".encode())
     wait(b"[2 of 3]")
     wait(b"q quit")
-    os.write(handle, b"\x1b[A2")  # an arrow means nothing
+    process.stdin.write(b"\x1b[A2")  # an arrow means nothing
     wait(b"'\\x1b[A' is none of the keys")
     wait(b"[x] code")  # but what is typed behind it counts
     wait(b"q quit")
-    os.write(handle, b"2")
+    process.stdin.write(b"2")
     wait(b"[ ] code")
     wait(b"q quit")
-    os.write(handle, b"\r")
+    process.stdin.write(b"\r")
     wait(b"stance:")
     wait(b"q quit")
-    os.write(handle, b"\x03")
+    process.stdin.write(b"\x03")
     wait(b"1 settled and written, 2 open.")
-    os.waitpid(pid, 0)
-    os.close(handle)
+    process.communicate(timeout=30)
     assert rows(file)[1]["reason"] == "Élan."
     assert rows(file)[2] == ROWS[2]
 

@@ -1,8 +1,8 @@
 import json
 import os
-import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree, rmtree
 from typing import Any
@@ -16,6 +16,7 @@ from train.journal import STAGING, finish, is_half_done
 from train.labels import read_examples
 from train.migrate import plan_migration, run_migration
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 SCHEMA = """# Ours.
 [[dimensions]]
 name = "topic"
@@ -148,35 +149,55 @@ def test_faults_stop_it(folder: Path) -> None:
         migrate(folder / "none", RENAME)
 
 
-def killed_at(step: int, work: Callable[[], object]) -> bool:
-    """Do work in a child that dies, as by kill -9, before its so-manieth touch of a file; give whether it died."""
+# Migrates the folder named on each line in a child that dies, as by kill -9, before its so-manieth touch of a file,
+# and says whether it died. A program of its own: what forks may have no threads, as the tests' process does.
+KILLER = """
+import os, signal, sys
+from train.changes import read_change
+from train.migrate import plan_migration, run_migration
+
+for line in sys.stdin:
+    step, folder = line.rstrip().split(" ", 1)
+    plan, left = plan_migration(folder, [read_change(*sys.argv[1:])]), [int(step)]
+
+    def hook(event, arguments):
+        if event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "open", "shutil.rmtree"):
+            left[0] -= 1
+            if left[0] < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
     pid = os.fork()
     if pid == 0:
-        left = [step]
-
-        def hook(event: str, arguments: Any) -> None:
-            if event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "open", "shutil.rmtree"):
-                left[0] -= 1
-                if left[0] < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
         try:
             sys.addaudithook(hook)
-            work()
+            run_migration(plan)
         finally:
             os._exit(0)
-    return os.waitpid(pid, 0)[1] == signal.SIGKILL
+    print(int(os.waitpid(pid, 0)[1] == signal.SIGKILL), flush=True)
+"""
 
 
-def test_a_kill_at_any_moment_leaves_old_or_new_or_what_can_be_finished(folder: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def killer() -> Iterator[subprocess.Popen[str]]:
+    command, pipe = [sys.executable, "-c", KILLER, "rename", "mood:flat=none"], subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        yield process
+        process.kill()
+
+
+def test_a_kill_at_any_moment_leaves_old_or_new_or_what_can_be_finished(
+    folder: Path, killer: subprocess.Popen[str], tmp_path: Path
+) -> None:
     new = Path(copytree(folder, tmp_path / "new"))
-    change = read_change("rename", "mood:flat=none")  # all files but one
+    change = read_change(*killer.args[-2:])  # all files but one
     migrate(new, change)
     old, new_files, half, step = files(folder), files(new), 0, 0
     while True:
         place = Path(copytree(folder, tmp_path / f"k{step}"))
         plan = plan_migration(place, [change])
-        died = killed_at(step, lambda plan=plan: run_migration(plan))
+        killer.stdin.write(f"{step} {place}\n")
+        killer.stdin.flush()
+        died = bool(int(killer.stdout.readline()))
         if is_half_done(place):
             half += 1
             with pytest.raises(DataError, match="cut short"):
