@@ -192,6 +192,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, make_run) -> SimpleNamespa
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the plots out of the reports of a tiny run, which takes most of its time to draw them."""
+    monkeypatch.setattr("train.evaluate.draw_all", lambda report: iter(()))
+
+
+@pytest.fixture
 def model_folder(trained: SimpleNamespace, tmp_path: Path) -> Path:
     """A fine-tuned model that a test may damage."""
     return _copy(trained.path, tmp_path / "model")

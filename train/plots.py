@@ -40,8 +40,8 @@ def draw_all(report: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
                 confusion = _draw_confusion(result["confusion"], dimension["labels"], title)
                 reliability = _draw_reliability(result["calibration"], title)
                 for kind, figure in (("confusion", confusion), ("reliability", reliability)):
-                    for suffix in ("png", "svg"):
-                        content[plot_name(kind, model, name, suffix)] = _to_bytes(figure, suffix)
+                    for suffix, drawn in _draw(figure).items():
+                        content[plot_name(kind, model, name, suffix)] = drawn
             yield from content.items()
 
 
@@ -145,12 +145,19 @@ def _draw_panel(top: Axes, bottom: Axes, panel: Mapping[str, Any], *, single: bo
         bottom.set_ylabel("answers")
 
 
-def _to_bytes(figure: Figure, suffix: str) -> bytes:
-    buffer = io.BytesIO()
+def _draw(figure: Figure) -> dict[str, bytes]:
+    """Draw a figure in all formats; the layout, which takes longer than the drawing, is made once for them."""
+    found = {}
     with warnings.catch_warnings():  # a label in a script that the font lacks is drawn as boxes: report.md has it
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format=suffix, dpi=144, metadata=_METADATA[suffix])
-    return buffer.getvalue()
+        if layout := figure.get_layout_engine():
+            layout.execute(figure)
+        figure.set_layout_engine(None)  # or every format is drawn twice, once for its size
+        for suffix, metadata in _METADATA.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=suffix, dpi=144, metadata=metadata)
+            found[suffix] = buffer.getvalue()
+    return found
 
 
 def _short(label: str) -> str:

@@ -21,8 +21,9 @@ from train.record import make_record, read_record
 from train.retrain import Order, retrain
 from train.run import Run
 
-Make = Callable[[Run], object]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
+Make = Callable[[Run], object]
 
 MOODS = ("rise", "fall", "mixed", "flat")
 

@@ -29,6 +29,8 @@ from train.params import write_params
 from train.retrain import assess_new
 from train.run import Run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 Cli = Callable[..., tuple[int, str, str]]
 
 SCHEMA = 'unit = "text"\n\n[[dimensions]]\nname = "mood"\nkind = "single"\nlabels = ["rise", "fall"]\n'
