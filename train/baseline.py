@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
-from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -19,6 +17,7 @@ from newslean.baseline import VIEWS, WORD, Baseline, View, key_of
 from newslean.errors import DataError
 from newslean.schema import Dimension, Schema
 from newslean.tagger import Logits
+from train.cores import on_all_cores
 from train.labels import AUTHORED_SOURCE, Example
 from train.params import BaselineParams
 
@@ -99,13 +98,11 @@ def cross_fit(
         texts = [e.text for e, k in zip(examples, folds, strict=True) if k == fold]
         return fit_baseline(training, schema, params, seed=seed).logits(texts, [""] * len(texts))
 
-    count = max(folds) + 1
+    count, length = max(folds) + 1, sum(len(e.text) for e in (*examples, *also))
     try:
-        found = Parallel(n_jobs=min(cpu_count(), count))(delayed(score)(fold) for fold in range(count))
+        found = on_all_cores(score, [(fold,) for fold in range(count)], characters=count * length)
     except TooFewWordsError:  # of a fold; the user knows all rows
         raise too_few_words(len(examples) + len(also), params) from None
-    finally:  # idle workers would outlive a run that is killed later, and hold its output open
-        get_reusable_executor().shutdown(wait=True)
     result = {d.name: np.zeros((len(examples), len(d.labels)), np.float32) for d in schema.dimensions}
     for fold, part in enumerate(found):
         for name, values in part.items():

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
-from joblib.externals.loky import get_reusable_executor
 
 from newslean.files import write_file
 from newslean.schema import Schema
 from train import metrics
 from train.baseline import TooFewWordsError, fit_baseline
 from train.calibrate import hard_labels
+from train.cores import on_all_cores
 from train.curve_fit import Curve, fit_curve
 from train.curve_points import experiment_points, fold_points
 from train.curve_report import draw_plot, render_curve, render_short
@@ -125,10 +124,8 @@ def measure_curve(
     def score(one: int, part: list[Example], test: list[Example]) -> Curve:
         return {"seed": one, "rows": len(part), "dimensions": _measured(part, test, schema, params, one)}
 
-    try:
-        found = Parallel(n_jobs=min(cpu_count(), len(tasks)))(delayed(score)(*task) for task in tasks)
-    finally:
-        get_reusable_executor().shutdown(wait=True)
+    length = sum(len(e.text) for _, part, test in tasks for e in (*part, *test))
+    found = on_all_cores(score, tasks, characters=length)
     return sorted(found, key=lambda point: (point["seed"], point["rows"]))
 
 

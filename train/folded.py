@@ -6,10 +6,9 @@ rows of the fit alone. Counting is nearly half the work of a fit.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from joblib import Parallel, cpu_count, delayed
-from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
@@ -18,6 +17,7 @@ from newslean.baseline import VIEWS, WORD, Baseline, View, key_of
 from newslean.schema import Schema
 from newslean.tagger import Logits
 from train.baseline import TooFewWordsError, _fit_dimension, _vectorizer, too_few_words
+from train.cores import on_all_cores
 from train.labels import Example
 from train.params import BaselineParams
 
@@ -40,7 +40,8 @@ def fit_all(
     """
     rows, assigned = [*examples, *also], np.array([*folds, *([-1] * len(also))])
     texts = [e.text for e in rows]
-    counted = Parallel(n_jobs=min(cpu_count(), len(VIEWS)))(delayed(_count)(name, texts, params) for name in VIEWS)
+    length, count = sum(map(len, texts)), max(folds, default=-1) + 1
+    counted = on_all_cores(_count, [(name, texts, params) for name in VIEWS], characters=len(VIEWS) * length)
 
     def fit(fold: int) -> Baseline:
         chosen = np.flatnonzero(assigned != fold) if fold >= 0 else np.arange(len(rows))
@@ -50,13 +51,13 @@ def fit_all(
         held_out = [text for text, k in zip(texts, assigned, strict=True) if k == fold]
         return fit(fold).logits(held_out, [""] * len(held_out))
 
-    tasks = [delayed(fit)(-1), *(delayed(score)(fold) for fold in range(max(folds, default=-1) + 1))]
+    def one(fold: int) -> Any:
+        return fit(fold) if fold < 0 else score(fold)
+
     try:
-        baseline, *parts = Parallel(n_jobs=min(cpu_count(), len(tasks)))(tasks)
+        baseline, *parts = on_all_cores(one, [(k,) for k in range(-1, count)], characters=(count + 1) * length)
     except TooFewWordsError:  # of a fold; the user knows all rows
         raise too_few_words(len(rows), params) from None
-    finally:  # idle workers would outlive a run that is killed later, and hold its output open
-        get_reusable_executor().shutdown(wait=True)
     logits = {d.name: np.zeros((len(examples), len(d.labels)), np.float32) for d in schema.dimensions}
     for fold, part in enumerate(parts):
         for name, values in part.items():

@@ -92,9 +92,8 @@ def test_a_flat_curve_promises_nothing(schema: Schema, thousand: list[Example]):
 
 def test_it_is_measured_on_articles_never_learnt(examples: list[Example], schema: Schema, monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        curve, "Parallel", lambda n_jobs: lambda tasks: [seen.append(t[1]) or t[0](*t[1]) for t in tasks]
-    )
+    work = curve.on_all_cores
+    monkeypatch.setattr(curve, "on_all_cores", lambda *task, **size: seen.extend(task[1]) or work(*task, **size))
     found = curve.measure_curve(examples, schema, BaselineParams(char_ngrams=3), seed=0, seeds=2)
     assert len(found) == 2 * len(curve.SHARES)
     for seed in (0, 1):
