@@ -1,6 +1,6 @@
 """What an update goes on from: the current model's record and network, and which rows it has not learnt.
 
-Knows a run and the current model's folder; fits nothing and imports no torch.
+Knows a run and the current model's folder; fits nothing, and imports torch only to put a network together.
 """
 
 import json
@@ -95,9 +95,21 @@ def _with_network(run: Run, manifest: Manifest, known: Known) -> Known | str:
         network = run.work / json.loads(note)
     except (OSError, ValueError, TypeError):
         network = None
-    if network is None or not (network / "heads.safetensors").is_file():
-        return f"the network of {known.version} in float is not under {run.work}"
+    if network is None or not _is_network(network):
+        network = run.work / "networks" / known.version
+    if not _is_network(network):
+        from train.restore import restore_network
+
+        run.say(f"{known.version}: its network in float is not under {run.work}, so its graph is turned back to one")
+        try:
+            restore_network(run.models / CURRENT, manifest, run.finetuned, run.examples, network)
+        except ModelError as error:
+            return str(error)
     return Known(known.version, known.record, network)
+
+
+def _is_network(folder: Path) -> bool:
+    return (folder / "heads.safetensors").is_file()
 
 
 def remember_network(run: Run, name: str) -> None:

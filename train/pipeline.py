@@ -113,7 +113,7 @@ def _fit_fold(run: Run, fold: int, training: list[Example], held_out: list[Examp
     )
     run.say(f"  {fit.epochs} epochs" + (f", validation macro-F1 {fit.score or 0:.3f}" if validation else ""))
     if _averages(params):
-        _keep_network(_fold_network(run, fold), fit, params)
+        keep_network(_fold_network(run, fold), fit, params)
     return {**predict_logits(fit, held_out, run.schema, params), "epochs": np.array(fit.epochs)}
 
 
@@ -146,7 +146,7 @@ def _fold_network(run: Run, fold: int) -> Path:
 def finish_fit(run: Run, fit: Fit, params: FinetuneParams) -> None:
     """Keep a final network, export its float graph, and write its logits last: they say that all is done."""
     _tell_cut(run, fit)
-    _keep_network(run.network, fit, params)
+    keep_network(run.network, fit, params)
     run.staging.mkdir(exist_ok=True)
     partial = run.staging / f"{FLOAT_GRAPH}.part"
     reference = predict_logits(fit, [run.examples[n] for n in run.parity_rows], run.schema, params)
@@ -169,8 +169,8 @@ def _tell_cut(run: Run, fit: Fit) -> None:
         )
 
 
-def _keep_network(folder: Path, fit: Fit, params: FinetuneParams) -> None:
-    """Keep a network in float, for a later update to go on from."""
+def keep_network(folder: Path, fit: Fit, params: FinetuneParams) -> None:
+    """Keep a network in float with its tokenizer, whole or not at all, for a later update to go on from."""
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     fit.network.save(partial)

@@ -27,6 +27,8 @@ from train.record import make_record, read_record
 from train.retrain import FOLDS, FROZEN, Order, assess_new, retrain
 from train.run import Run, leave_out
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 KILLS = 3
 DRIVER = """
@@ -148,12 +150,12 @@ def test_never_is_never(make_run: Callable[..., Run], tmp_path: Path):
     assert [e["decision"] for e in history(run)] == ["keep"]
 
 
-def test_an_update_learns_what_is_new(run: Run):
+def test_an_update_learns_what_is_new(run: Run, tmp_path: Path):
     lines: list[str] = []
     rows = run.files.examples
     new, changed = more(rows), replace(rows[13], labels={"topic": [], "mood": "flat"})
     files = replace(run.files, examples=[*rows[:13], changed, *rows[14:], *new])
-    grown = replace(run, files=files, say=lines.append)
+    grown = replace(run, files=files, work=tmp_path / "fresh", say=lines.append)  # of a clone, with no network in float
     before = current_name(run.models)
     plan = plan_update(grown, find_known(grown))
     assert ([grown.examples[n] for n in plan.new], plan.changed) == (new, [changed])
@@ -281,9 +283,19 @@ def test_an_update_of_the_baseline_alone(run: Run, start: str):
     assert find_known(grown, only="baseline").record.logits["baseline"]["mood"].shape[0] in (48, 60)
 
 
-def test_without_its_network_a_model_is_trained_from_scratch(run: Run, schema: Schema):
+def test_without_its_network_a_model_is_trained_from_scratch(
+    run: Run, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     assert find_known(run).network.is_dir()
-    assert "is not under" in find_known(replace(run, work=run.models))
+    lines: list[str] = []
+    clone = replace(run, work=tmp_path / "fresh", say=lines.append)
+    network = find_known(clone).network
+    assert network.is_relative_to(tmp_path / "fresh")
+    assert find_known(clone).network == network
+    assert [line.endswith("so its graph is turned back to one") for line in lines] == [True]  # once
+    with monkeypatch.context() as patch:
+        patch.setattr("train.restore.weights_of", lambda *_: {})
+        assert "expected all weights of its encoder" in find_known(replace(clone, work=tmp_path / "other"))
     assert "other labels" in find_known(replace(run, schema=Schema((schema["mood"],))))
     assert "other context" in find_known(replace(run, finetuned=replace(run.finetuned, context="before")))
     other = replace(run, finetuned=replace(run.finetuned, base="package:other"))
