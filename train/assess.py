@@ -3,7 +3,7 @@
 Knows logits, calibration and examples; the decisions are the tagger's own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,8 +133,19 @@ def evaluate_oof(run: Run, oof: dict[str, Logits]) -> tuple[Report, dict[str, Pr
     found = [cross_calibrated(name, logits, *rest) for name, logits in oof.items()]
     if "transformer" in oof:
         found.append(cross_calibrated("mixed", oof["transformer"], *rest, beside=oof["baseline"]))
+    return evaluate_parts(run, found, oof), {p.name: p for p in found}
+
+
+def evaluate_parts(run: Run, found: Sequence[Predictions], models: Collection[str]) -> Report:
+    """Measure answers to all examples, and to the seed articles among them, and write a report on each part.
+
+    Parameters
+    ----------
+    models : collection of str
+        What was fitted, on which the place of the reports hangs.
+    """
     report, learnt = {}, [*run.examples, *run.first]
-    place = run.reports(oof)
+    place = run.reports(models)
     for part, source in (("out_of_fold", None), ("seeds", SEED_SOURCE)):
         rows = [n for n, e in enumerate(run.examples) if source in (None, e.source)]
         if not rows:
@@ -144,7 +155,7 @@ def evaluate_oof(run: Run, oof: dict[str, Logits]) -> tuple[Report, dict[str, Pr
         words = unknown_share(examples, learnt, least=run.baseline.min_df)
         report[part] = evaluate(run.schema, examples, chosen, seed=run.seed, unknown_words=words)
         write_report(report[part], examples, chosen, run.schema, place / part)
-    return report, {p.name: p for p in found}
+    return report
 
 
 def evaluate_held_out(run: Run, taggers: dict[str, Tagger]) -> Report:

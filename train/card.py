@@ -28,6 +28,9 @@ PARTS = {
 }
 """What each part of the report was measured on."""
 
+MEASURED, CALIBRATION = "## Measured", "## Calibration"
+"""Headings that an update looks for."""
+
 LIMITS = (
     "- Before you publish shares, label a sample of your own articles and compare "
     "(`python -m train evaluate --on FILE`).",
@@ -76,13 +79,47 @@ def render_card(
             "sample of the others. Out of fold, only the new rows are answered by networks so trained; the numbers on "
             "all others are those of the networks before the update"
         )
-    lines += ["", "Files and their SHA-256 stand in `manifest.json`.", "", "## Measured", ""]
-    for part, found in report.items():
-        lines += [f"{PARTS.get(part, part)}:", "", readme_table(found), ""]
-    lines += _parity_lines(manifest.metrics.get("parity", {}))
+    lines += ["", "Files and their SHA-256 stand in `manifest.json`.", "", MEASURED, ""]
+    lines += _measured_lines(manifest, report)
     lines += _calibration_lines(manifest)
     lines += ["", "## Parameters", "", *(f"- {name}: {getattr(params, name)}" for name in params.__slots__), ""]
     return "\n".join([*lines, *_limit_lines(manifest), *LIMITS])
+
+
+def updated_card(card: str, manifest: Manifest, report: Mapping[str, Any], learnt: Sequence[Example]) -> str:
+    """Give the card of a model of which only the network is new: that of the model before, as far as it still holds.
+
+    Parameters
+    ----------
+    card : str
+        Of the model before.
+    learnt : sequence of Example
+        What the network has learnt beside what stands there.
+    """
+    before, groups = manifest.base["updated_from"], len({e.group for e in learnt})
+    trained, _, rest = card.partition(MEASURED)
+    rest = "".join(rest.partition(CALIBRATION)[1:])
+    trained = trained.replace(f"# {manifest.name} {before}", f"# {manifest.name} {manifest.version}", 1)
+    trained, _, files = trained.rstrip().rpartition("\n\n")
+    lines = [
+        f"{trained}\n- not from scratch: the network of {before} was trained further on {len(learnt):,} sentences of "
+        f"{groups:,} articles and on those of the others that were at hand. All else is that of {before}: baseline, "
+        "calibration and gate. Out of fold, only new sentences are answered by networks so trained",
+        "",
+        files,
+        "",
+        MEASURED,
+        "",
+        *_measured_lines(manifest, report),
+    ]
+    return "\n".join(lines) + "\n" + rest
+
+
+def _measured_lines(manifest: Manifest, report: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for part, found in report.items():
+        lines += [f"{PARTS.get(part, part)}:", "", readme_table(found), ""]
+    return lines + _parity_lines(manifest.metrics.get("parity", {}))
 
 
 def _head_lines(manifest: Manifest) -> list[str]:
@@ -117,7 +154,7 @@ def _limit_lines(manifest: Manifest) -> list[str]:
 
 
 def _calibration_lines(manifest: Manifest) -> list[str]:
-    lines, calibration = ["## Calibration", "", "Fitted on out-of-fold scores.", ""], manifest.calibration
+    lines, calibration = [CALIBRATION, "", "Fitted on out-of-fold scores.", ""], manifest.calibration
     for d in manifest.schema.dimensions:
         limits = calibration.thresholds.get(d.name, {})
         rule = "thresholds " + ", ".join(f"{label} {value:.2f}" for label, value in limits.items())

@@ -18,6 +18,9 @@ from train.promotion import CURRENT, folder_name
 from train.record import Record, gold_hash, read_record
 from train.run import Run
 
+AT_HAND = 0.9
+"""Share of the rows that the current model was calibrated on: with fewer at hand, all but its network is kept."""
+
 REPLAY, REPLAY_LEAST = 10, 500
 """Old rows that are read again: so many for each new one, and at least so many."""
 
@@ -43,11 +46,14 @@ class Plan:
         Known rows with other labels than before, and what is not learnt of those that are never held out.
     replay : list of Example
         Known rows to read again.
+    whole : bool
+        Whether most of the rows in the record are at hand, so that all of the model can be made anew.
     """
 
     places: list[int]
     changed: list[Example]
     replay: list[Example]
+    whole: bool = True
 
     @property
     def new(self) -> list[int]:
@@ -133,7 +139,8 @@ def plan_update(run: Run, known: Known) -> Plan:
     changed += [e for e in run.first if not known.record.taught(e)]
     number = max(REPLAY_LEAST, REPLAY * (len(changed) + len(places) - len(pairs)))
     chosen = np.random.default_rng(run.seed).permutation(len(pairs))[:number]
-    return Plan(places, changed, [pairs[n][0] for n in sorted(chosen.tolist())])
+    whole = len({place for _, place in pairs}) >= AT_HAND * len(known.record.rows)
+    return Plan(places, changed, [pairs[n][0] for n in sorted(chosen.tolist())], whole)
 
 
 def check_plan(known: Known, plan: Plan) -> None:

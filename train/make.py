@@ -6,7 +6,7 @@ baseline, which takes a minute.
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def make_models(
     manifest, learnt = _describe(run, oof), [*run.examples, *run.first]
     baseline = fit_baseline(learnt, run.schema, run.baseline, seed=run.seed)
     baseline.save(run.staging)
-    parity = _choose_graph(run, manifest, reference, baseline)
+    parity = choose_graph(run, manifest, reference, baseline)
     report, answers = evaluate_oof(run, oof)
     published = publish_baseline(run, manifest, oof, answers, baseline)
     given = answers["mixed"].labels
@@ -73,10 +73,10 @@ def make_models(
     )
     manifest = save_gate(run.staging, manifest, gate)
     # Once without the numbers on rows set aside, since those are measured with the stored model itself.
-    _write_card(run, manifest, report, gate)
+    write_card(run.staging, manifest, report, lambda told: _card(run, told, report, gate))
     if run.held_out:
         report["held_out"] = _measure_held_out(run, manifest, oof["transformer"], Tagger.load(published))
-        _write_card(run, manifest, report, gate)
+        write_card(run.staging, manifest, report, lambda told: _card(run, told, report, gate))
     path = publish(run.staging, run.models / manifest.version, reports=[run.reports(oof) / part for part in report])
     run.say(f"wrote {path}")
     return path, report
@@ -102,7 +102,7 @@ def _measure_held_out(run: Run, manifest: Manifest, transformer: Logits, baselin
     return evaluate_held_out(run, taggers)
 
 
-def _choose_graph(run: Run, manifest: Manifest, reference: Logits, baseline: Baseline) -> Report:
+def choose_graph(run: Run, manifest: Manifest, reference: Logits, baseline: Baseline) -> Report:
     """Quantize, measure parity over all examples, and ship the float graph if int8 is not near enough."""
     examples = [run.examples[n] for n in run.parity_rows]
     texts, contexts = [e.text for e in examples], contexts_of(examples, manifest.context)
@@ -131,10 +131,15 @@ def _choose_graph(run: Run, manifest: Manifest, reference: Logits, baseline: Bas
     return result
 
 
-def _write_card(run: Run, manifest: Manifest, report: Report, gate: GateFit | None) -> None:
-    """Write card and manifest into the staging folder, with what the report has measured so far."""
+def write_card(folder: Path, manifest: Manifest, report: Report, card: Callable[[Manifest], str]) -> None:
+    """Write card and manifest into a model folder, with what the report has measured so far."""
     scores = {part: headline(found) for part, found in report.items()}
     manifest = replace(manifest, metrics={**manifest.metrics, "macro_f1": scores})
+    write_file(folder / "README.md", card(manifest))
+    write_manifest(folder, manifest)
+
+
+def _card(run: Run, manifest: Manifest, report: Report, gate: GateFit | None) -> str:
     training = thin(run.examples, run.shares, run.seed)
     card = render_card(
         manifest,
@@ -148,5 +153,4 @@ def _write_card(run: Run, manifest: Manifest, report: Report, gate: GateFit | No
         beside=len(run.examples) + len(run.first),
         updated=run.start,
     )
-    write_file(run.staging / "README.md", with_gate(card, gate))
-    write_manifest(run.staging, manifest)
+    return with_gate(card, gate)

@@ -7,9 +7,10 @@ new.
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -79,6 +80,32 @@ class Record:
     def _known(self) -> tuple[set[int], set[int], set[int]]:
         pairs = [] if self.pairs is None else self.pairs.tolist()
         return {*self.seen.tolist()}, {*self.groups.tolist()}, {*pairs}
+
+    def beside(self, earlier: "Record", places: Sequence[int]) -> "Record":
+        """Add the rows of an earlier record that no place names: their text is not at hand, but they are not forgotten.
+
+        Parameters
+        ----------
+        places : sequence of int
+            Rows of the earlier record that stand in this one.
+        """
+        rows = np.setdiff1d(np.arange(len(earlier.rows)), np.array(places))
+
+        def joined(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
+            return np.concatenate([ours, theirs[rows]])
+
+        known = [] if earlier.pairs is None or self.pairs is None else [*self.pairs.tolist(), *earlier.pairs.tolist()]
+        return replace(
+            self,
+            **{name: joined(getattr(self, name), getattr(earlier, name)) for name in ("rows", "texts", "gold")},
+            own=np.concatenate([self.own, np.zeros(len(rows), dtype=bool)]),
+            answers={name: joined(table, earlier.answers[name]) for name, table in self.answers.items()},
+            logits={
+                model: {name: joined(values, earlier.logits[model][name]) for name, values in parts.items()}
+                for model, parts in self.logits.items()
+            },
+            pairs=_array(sorted({*known})) if known else None,
+        )
 
     def labels(self, row: int, schema: Schema) -> Labels:
         """Give the answer in a row as labels; the schema is that of the model."""

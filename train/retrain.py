@@ -43,7 +43,7 @@ class Order:
         Whether the baseline is trained alone.
     start : {"scratch", "current", "auto"}
         From where: ``current`` trains the current model's network further, where that can be had; ``auto`` keeps that
-        update if it is not worse than the current model, and trains from scratch if it is.
+        update if it is not worse than the current model, and trains from scratch if it is and most rows are at hand.
     promote : {"auto", "never", "force"}
         Whether the new model takes the place of the current one.
     options : mapping
@@ -154,7 +154,8 @@ def _update(run: Run, order: Order) -> tuple[Run, Path, Judged | None] | None:
 
         path = update(made, known, plan)[0]
         remember_network(made, path.name)
-    judged = _judge(made, path) if order.start == "auto" else None
+    # Of the rows at hand alone, a training from scratch would be worse still.
+    judged = _judge(made, path) if order.start == "auto" and plan.whole else None
     if judged and not judged[2].promote and path.name != judged[0]:
         _record(made, order, path, judged, "keep")
         run.say(f"from scratch: the update is not kept ({judged[2].reason})")

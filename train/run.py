@@ -170,7 +170,7 @@ class Run:
 
     def reports(self, models: Collection[str]) -> Path:
         """Folder of the reports on such models: those on a baseline alone lie apart from those on a transformer."""
-        return self.fits("transformer" if "transformer" in models else "baseline")
+        return self.fits("transformer" if {*models} - {"baseline"} else "baseline")
 
     @property
     def staging(self) -> Path:

@@ -10,19 +10,22 @@ scheme, and what it cannot show:
 - New rows of articles that the network has learnt from are learnt too, but nothing is measured on them: what it knows
   of their articles cannot be held out.
 - So the update is compared with the current model on the new rows by folds and on rows set aside, not on old rows.
-- The baseline is fitted anew on all rows, as always: it is cheap.
+- The baseline is fitted anew on all rows, as always: it is cheap. Where most of the rows that the current model was
+  calibrated on are not at hand, it stays as it is, as do calibration and gate (`train.kept`).
 - A row that is gone is not forgotten, and small harm can add up over many updates: train from scratch now and then.
 """
 
 from dataclasses import replace
 from pathlib import Path
 
+from newslean.manifest import read_manifest
 from newslean.tagger import Logits, Tagger
 from train.alone import baseline_out_of_fold
 from train.arrays import read_arrays
 from train.assess import contexts_of
 from train.finetune import Fit, finetune, predict_logits
 from train.folds import assign_folds
+from train.kept import keep_rest, kept_baseline
 from train.known import Known, Plan, check_plan
 from train.labels import Example
 from train.make import make_models
@@ -51,7 +54,14 @@ def update(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
     run.fits("transformer").mkdir(parents=True, exist_ok=True)
     run.say(f"run {run.key}, model {run.version_key[:6]}, update of {known.version}")
     run.say(f"{len(plan.new):,} new sentences, {len(plan.changed):,} changed, {len(plan.replay):,} to read again")
-    oof = {"baseline": baseline_out_of_fold(run), "transformer": _out_of_fold(run, known, plan)}
+    whole = plan.whole or not read_manifest(run.models / CURRENT).mix
+    if not whole:
+        run.say(
+            f"most sentences that {known.version} was calibrated on are not at hand: its network learns the new ones, "
+            "and its baseline, calibration and gate stay as they are"
+        )
+    baseline = baseline_out_of_fold(run) if whole else kept_baseline(run, known, plan)
+    oof = {"baseline": baseline, "transformer": _out_of_fold(run, known, plan)}
     new = [run.examples[n] for n in plan.new]
     done = run.fits("transformer") / "reference.npz"
     if not done.exists():
@@ -59,6 +69,8 @@ def update(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
         finish_fit(run, _fit(run, known, [*new, *plan.changed, *plan.replay], "final"), run.finetuned)
     several = len({run.examples[n].group for n in plan.new}) > 1
     own = [several and place < 0 for place in plan.places]
+    if not whole:
+        return keep_rest(run, known, plan, oof, read_arrays(done), own)
     return make_models(run, oof, read_arrays(done), own=own, earlier=known.record)
 
 

@@ -1,7 +1,6 @@
 """Training, comparing and promoting on the tiny label set; kills at random moments."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from newslean.tagger import Tagger
 from tests.conftest import ROWS, TOWNS
 from train import update
 from train.history import read_history
-from train.known import find_known, plan_update, remember_network
+from train.known import find_known, plan_update
 from train.labels import Example
 from train.promotion import current_name, promote
 from train.record import make_record, read_record
@@ -64,17 +63,6 @@ def more(examples: list[Example]) -> list[Example]:
             labels = {"topic": topic, "mood": mood}
             rows.append(replace(examples[12], doc=doc, group=doc, n=n, text=text.format(town=town), labels=labels))
     return rows
-
-
-@pytest.fixture
-def run(trained: SimpleNamespace, tmp_path: Path) -> Run:
-    """The tiny run, its model current in a folder of its own."""
-    models = tmp_path / "models"
-    shutil.copytree(trained.path.parent, models)
-    promote(models, trained.path.name, event="promotion", reason="the first")
-    run = replace(trained.run, models=models)
-    remember_network(run, trained.path.name)
-    return run
 
 
 def history(run: Run) -> list[dict[str, Any]]:

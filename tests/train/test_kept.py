@@ -1,0 +1,131 @@
+"""Updates by someone who has few of the texts that the current model has learnt, as in a clone of the repository."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from newslean.baseline import BASELINE_FILES
+from newslean.finetuned import GRAPH
+from newslean.manifest import GATE_FILE, read_manifest
+from newslean.tagger import Tagger
+from tests.train.test_retrain import more
+from train.compare import Verdict
+from train.history import read_history
+from train.known import find_known, plan_update
+from train.promotion import current_name, promote
+from train.record import read_record
+from train.retrain import Order, retrain
+from train.run import Run
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+
+@pytest.fixture
+def clone(run: Run) -> Run:
+    """The current model's run with two articles of its eight, those set aside, and two new ones."""
+    rows = run.files.examples
+    few = [e for e in rows if e.doc in ("paper-0", "paper-1") or e.split]
+    return replace(run, files=replace(run.files, examples=[*few, *more(rows)]))
+
+
+@pytest.fixture
+def updated(clone: Run) -> SimpleNamespace:
+    lines: list[str] = []
+    before = read_manifest(clone.models / "current")
+    path, _ = retrain(replace(clone, say=lines.append), Order(start="current", promote="never"))
+    return SimpleNamespace(path=path, manifest=read_manifest(path), before=before, lines=lines)
+
+
+def test_only_the_network_is_new(updated: SimpleNamespace, clone: Run):
+    now, before = updated.manifest, updated.before
+    assert [line for line in updated.lines if line.endswith("its baseline, calibration and gate stay as they are")]
+    assert now.base["updated_from"] == before.version != now.version
+    for part in ("calibration", "mix", "gate", "schema", "context", "max_length"):
+        assert getattr(now, part) == getattr(before, part)
+    assert before.mix
+    kept = [*BASELINE_FILES, *([GATE_FILE] if before.gate else []), "tokenizer.json"]
+    assert {name: now.files[name] for name in kept} == {name: before.files[name] for name in kept}
+    assert now.files[GRAPH] != before.files[GRAPH]
+    assert now.files.keys() == before.files.keys()
+    assert not (clone.models / f"{now.version}-baseline").exists()
+    assert Tagger.load(updated.path).tag_text("Zinc slumped in Holm.").sentences
+
+
+def test_what_is_measured(updated: SimpleNamespace, clone: Run):
+    def report(part: str) -> dict:
+        return json.loads((updated.path / "evaluation" / part / "report.json").read_text("utf-8"))
+
+    parts = {part.name: report(part.name) for part in (updated.path / "evaluation").iterdir()}
+    assert {part: found["sentences"] for part, found in parts.items()} == {
+        "out_of_fold": 24,
+        "seeds": 12,
+        "held_out": 6,
+    }
+    assert all(found["models"] == ["mixed"] for found in parts.values())
+    assert {*updated.manifest.metrics["macro_f1"]} == {"out_of_fold", "seeds", "held_out"}
+    assert updated.manifest.metrics["parity"]["float"]["equal"] == 1.0
+
+
+def test_no_row_is_forgotten(updated: SimpleNamespace, clone: Run, run: Run):
+    earlier, now = (read_record(path, run.schema) for path in (run.models / "current", updated.path))
+    every = [*run.examples, *more(run.files.examples)]
+    places = now.place_of(every)
+    assert (len(now.rows), sorted(places)) == (60, [*range(60)])
+    assert [now.own[place] for place in places] == [False] * 48 + [True] * 12
+    assert all(now.saw(e) and now.taught(e) for e in every)
+    for model in ("transformer", "baseline"):
+        for name, values in now.logits[model].items():
+            np.testing.assert_array_equal(
+                values[places[:48]], earlier.logits[model][name][earlier.place_of(run.examples)]
+            )
+    texts = [e.text for e in every[48:]]
+    alone = Tagger.load(run.models / "current").model.baseline.logits(texts, [""] * 12)
+    np.testing.assert_allclose(now.logits["baseline"]["mood"][places[48:]], alone["mood"], atol=1e-2)
+    # Once it is current, there is nothing left to learn; and with the texts at hand again, all is made anew.
+    promote(run.models, updated.path.name, event="promotion", reason="for the test")
+    assert retrain(clone, Order(start="current")) == (run.models / "current", True)
+    whole = replace(run, files=replace(run.files, examples=[*run.files.examples, *more(run.files.examples)]))
+    assert not plan_update(clone, find_known(clone)).whole
+    assert plan_update(whole, find_known(whole)).whole
+
+
+def test_the_card_says_what_is_new(updated: SimpleNamespace, clone: Run):
+    old, new = ((folder / "README.md").read_text("utf-8") for folder in (clone.models / "current", updated.path))
+    version = updated.before.version
+    assert new.startswith(f"# newslean {updated.manifest.version}\n")
+    told = f"- not from scratch: the network of {version} was trained further on 12 sentences of 2 articles"
+    assert new.count(told) == 1
+    for part in ("## Trained on", "## Measured", "## Parity", "## Calibration", "## Parameters", "## Limits"):
+        assert new.count(f"{part}\n") == 1
+    assert "- user: 36 sentences of 6 articles" in new  # which the model before has learnt
+    assert "(24 sentences, 4 articles)" in new
+    assert "| baseline |" not in new
+    assert new.partition("## Calibration")[2] == old.partition("## Calibration")[2]
+
+
+def test_a_worse_one_is_not_followed_by_a_training_from_scratch(clone: Run, monkeypatch: pytest.MonkeyPatch):
+    """Of the few rows at hand, that would be worse still."""
+    monkeypatch.setattr("train.retrain.assess_new", lambda run, path: ({}, Verdict(False, "worse")))
+    before = current_name(clone.models)
+    path, _ = retrain(clone, Order(start="auto"))
+    assert read_manifest(path).base["updated_from"] == before == current_name(clone.models)
+    events = [e for e in read_history(clone.models / "history.jsonl") if e["event"] == "training"]
+    assert [(e["version"], e["decision"], e["reason"]) for e in events] == [(path.name, "keep", "worse")]
+
+
+def test_a_model_of_one_part_is_made_anew(clone: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """One without a baseline, as older versions made them, has nothing to keep but the calibration."""
+    real = read_manifest
+
+    def unmixed(folder: Path):
+        manifest = real(folder)
+        return replace(manifest, mix={}) if Path(folder).name == "current" else manifest
+
+    monkeypatch.setattr("train.update.read_manifest", unmixed)
+    path, _ = retrain(clone, Order(start="current", promote="never"))
+    assert read_manifest(path).calibration != real(clone.models / "current").calibration
+    assert (clone.models / f"{path.name}-baseline").is_dir()
