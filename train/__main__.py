@@ -56,7 +56,8 @@ from train.options import (
     default="scratch",
     show_default=True,
     help="Train all anew, or the current model's network further on what it has not learnt. auto "
-    "keeps such an update if it is not worse than the current model, and trains anew if it is or cannot be had.",
+    "keeps such an update if it is not worse than the current model, and trains anew if it is or cannot be had. "
+    "Without most of the texts that the current model has learnt, an update leaves all of it but the network as it is.",
 )
 @click.option(
     "--promote",

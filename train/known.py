@@ -4,6 +4,7 @@ Knows a run and the current model's folder; fits nothing, and imports torch only
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,8 +140,30 @@ def plan_update(run: Run, known: Known) -> Plan:
     changed += [e for e in run.first if not known.record.taught(e)]
     number = max(REPLAY_LEAST, REPLAY * (len(changed) + len(places) - len(pairs)))
     chosen = np.random.default_rng(run.seed).permutation(len(pairs))[:number]
-    whole = len({place for _, place in pairs}) >= AT_HAND * len(known.record.rows)
-    return Plan(places, changed, [pairs[n][0] for n in sorted(chosen.tolist())], whole)
+    replay = [pairs[n][0] for n in sorted(chosen.tolist())]
+    return Plan(places, changed, replay, _at_hand(places) >= AT_HAND * len(known.record.rows))
+
+
+def _at_hand(places: Sequence[int]) -> int:
+    return len({*places} - {-1})
+
+
+def advise(run: Run) -> None:
+    """Before a training from scratch, say so if it will know less than the current model does."""
+    try:
+        manifest = read_manifest(run.models / CURRENT)
+        record = read_record(run.models / CURRENT, manifest.schema)
+    except ModelError:
+        return
+    if record is None or not manifest.schema.asks_like(run.schema):
+        return
+    found, all_rows = _at_hand(record.place_of(run.examples)), len(record.rows)
+    if found < AT_HAND * all_rows:
+        run.say(
+            f"only {found:,} of {all_rows:,} {run.schema.unit}s that {folder_name(manifest)} was calibrated on are at "
+            "hand (--texts gives texts): a training from scratch does without the others. --start current has its "
+            "network learn what is new"
+        )
 
 
 def check_plan(known: Known, plan: Plan) -> None:

@@ -18,7 +18,7 @@ from newslean.tagger import Tagger
 from train.assess import tag_examples
 from train.compare import Comparison, Verdict, compare, judge, render_comparison, shared_schema
 from train.history import HISTORY, append_history, now, read_history
-from train.known import find_known, plan_update, remember_network
+from train.known import advise, find_known, plan_update, remember_network
 from train.labels import Example
 from train.promotion import CURRENT, current_name, finish_promotion, promote
 from train.record import Record, read_record, row_hash
@@ -71,7 +71,7 @@ def retrain(run: Run, order: Order) -> tuple[Path, bool]:
     if name := finish_promotion(run.models, readme=order.readme):
         run.say(f"finished the promotion of {name} that was cut off")
     _check_coded(run)
-    found = None if order.start == "scratch" else _update(run, order)
+    found = _update(run, order)
     made, path, judged = found or (run, _train(run, order), None)
     if path.name == CURRENT:
         return path, True
@@ -104,19 +104,8 @@ def _check_coded(run: Run) -> None:
         raise DataError(f"labels: {found}. Code some, or take it out of schema.toml.")
 
 
-def _tell_left_out(run: Run) -> None:
-    """Say how many rows are not measured, and why."""
-    unit, aside = run.schema.unit, sum(e.aside and bool(e.labels) for e in run.files.examples)
-    if left := aside - len(run.held_out):
-        also = f", or {run.start} has learnt from them" if run.start else ""
-        where = f"their articles or texts stand among those to train on{also}"
-        run.say(f"{left:,} of {aside:,} {unit}s set aside are left out: {where}")
-    if found := len(run.unmeasured):
-        run.say(f"{found:,} {unit}s are learnt, but not measured: {run.start} has learnt from others of their articles")
-
-
 def _train(run: Run, order: Order) -> Path:
-    _tell_left_out(run)
+    run.tell_left_out()
     if order.only:
         from train.alone import train_baseline
 
@@ -129,7 +118,10 @@ def _train(run: Run, order: Order) -> Path:
 
 
 def _update(run: Run, order: Order) -> tuple[Run, Path, Judged | None] | None:
-    """Update the current model, and judge that where it decides; None where it must be trained from scratch."""
+    """Update the current model, and judge that where it decides; None where one is to be trained from scratch."""
+    if order.start == "scratch":
+        advise(run)
+        return None
     known = find_known(run, only=order.only)
     if isinstance(known, str):
         run.say(f"from scratch: {known}")
@@ -144,7 +136,7 @@ def _update(run: Run, order: Order) -> tuple[Run, Path, Judged | None] | None:
             f"from scratch: {known.version} has learnt from the articles of these rows, so that none can be measured"
         )
         return None
-    _tell_left_out(made)
+    made.tell_left_out()
     if order.only:
         from train.alone import update_baseline
 
@@ -154,7 +146,7 @@ def _update(run: Run, order: Order) -> tuple[Run, Path, Judged | None] | None:
 
         path = update(made, known, plan)[0]
         remember_network(made, path.name)
-    # Of the rows at hand alone, a training from scratch would be worse still.
+    # A training from scratch of few of the rows would be worse still.
     judged = _judge(made, path) if order.start == "auto" and plan.whole else None
     if judged and not judged[2].promote and path.name != judged[0]:
         _record(made, order, path, judged, "keep")

@@ -72,6 +72,17 @@ class Run:
                 "--texts; where rows do not belong together, as posts of many people, give each a doc of its own."
             )
 
+    def tell_left_out(self) -> None:
+        """Say how many rows are not measured, and why."""
+        unit, aside = self.schema.unit, sum(e.aside and bool(e.labels) for e in self.files.examples)
+        if left := aside - len(self.held_out):
+            also = f", or {self.start} has learnt from them" if self.start else ""
+            where = f"their articles or texts stand among those to train on{also}"
+            self.say(f"{left:,} of {aside:,} {unit}s set aside are left out: {where}")
+        if found := len(self.unmeasured):
+            others = f"{self.start} has learnt from others of their articles"
+            self.say(f"{found:,} {unit}s are learnt, but not measured: {others}")
+
     @cached_property
     def _parted(self) -> tuple[list[Example], list[Example]]:
         return part_rows(self.files.examples)

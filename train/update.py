@@ -11,7 +11,9 @@ scheme, and what it cannot show:
   of their articles cannot be held out.
 - So the update is compared with the current model on the new rows by folds and on rows set aside, not on old rows.
 - The baseline is fitted anew on all rows, as always: it is cheap. Where most of the rows that the current model was
-  calibrated on are not at hand, it stays as it is, as do calibration and gate (`train.kept`).
+  calibrated on are not at hand, it stays as it is, as do calibration and gate (`train.kept`), and the network is the
+  mean of the one trained further and the one before (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"):
+  it forgets less.
 - A row that is gone is not forgotten, and small harm can add up over many updates: train from scratch now and then.
 """
 
@@ -54,22 +56,23 @@ def update(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
     run.fits("transformer").mkdir(parents=True, exist_ok=True)
     run.say(f"run {run.key}, model {run.version_key[:6]}, update of {known.version}")
     run.say(f"{len(plan.new):,} new sentences, {len(plan.changed):,} changed, {len(plan.replay):,} to read again")
-    whole = plan.whole or not read_manifest(run.models / CURRENT).mix
-    if not whole:
+    plan = replace(plan, whole=plan.whole or not read_manifest(run.models / CURRENT).mix)
+    if not plan.whole:
         run.say(
             f"most sentences that {known.version} was calibrated on are not at hand: its network learns the new ones, "
             "and its baseline, calibration and gate stay as they are"
         )
-    baseline = baseline_out_of_fold(run) if whole else kept_baseline(run, known, plan)
+    baseline = baseline_out_of_fold(run) if plan.whole else kept_baseline(run, known, plan)
     oof = {"baseline": baseline, "transformer": _out_of_fold(run, known, plan)}
     new = [run.examples[n] for n in plan.new]
     done = run.fits("transformer") / "reference.npz"
     if not done.exists():
         run.say("final fit")
-        finish_fit(run, _fit(run, known, [*new, *plan.changed, *plan.replay], "final"), run.finetuned)
+        fit = _fit(run, known, plan, [*new, *plan.changed, *plan.replay], "final")
+        finish_fit(run, fit, run.finetuned)
     several = len({run.examples[n].group for n in plan.new}) > 1
     own = [several and place < 0 for place in plan.places]
-    if not whole:
+    if not plan.whole:
         return keep_rest(run, known, plan, oof, read_arrays(done), own)
     return make_models(run, oof, read_arrays(done), own=own, earlier=known.record)
 
@@ -96,13 +99,17 @@ def _new_logits(run: Run, known: Known, plan: Plan, new: list[Example]) -> Logit
     def fit(fold: int, training: list[Example], held_out: list[Example]) -> Logits:
         rows = [*plan.changed, *plan.replay]
         apart = [e for e, near in zip(rows, related(rows, held_out), strict=True) if not near]
-        network = _fit(run, known, [*training, *apart], str(fold))
+        network = _fit(run, known, plan, [*training, *apart], str(fold))
         return predict_logits(network, held_out, run.schema, run.finetuned)
 
     return fit_folds(run, new, folds, fit, what="new sentences")[0]
 
 
-def _fit(run: Run, known: Known, rows: list[Example], name: str) -> Fit:
+def _fit(run: Run, known: Known, plan: Plan, rows: list[Example], name: str) -> Fit:
+    """Train the current network further; where few of its rows can be read again, go but half of the way."""
     folder = run.fits("transformer") / f"checkpoints-{name}"
     params = replace(run.finetuned, base=str(known.network))
-    return finetune(rows, [], run.schema, params, seed=run.seed, folder=folder, progress=run.progress)
+    fit = finetune(rows, [], run.schema, params, seed=run.seed, folder=folder, progress=run.progress)
+    if not plan.whole and known.network:
+        fit.network.average([known.network])
+    return fit

@@ -7,13 +7,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from newslean.baseline import BASELINE_FILES
 from newslean.finetuned import GRAPH
 from newslean.manifest import GATE_FILE, read_manifest
 from newslean.tagger import Tagger
 from tests.train.test_retrain import more
+from train import update
 from train.compare import Verdict
+from train.finetune import Fit, finetune
 from train.history import read_history
 from train.known import find_known, plan_update
 from train.promotion import current_name, promote
@@ -53,6 +57,29 @@ def test_only_the_network_is_new(updated: SimpleNamespace, clone: Run):
     assert now.files.keys() == before.files.keys()
     assert not (clone.models / f"{now.version}-baseline").exists()
     assert Tagger.load(updated.path).tag_text("Zinc slumped in Holm.").sentences
+
+
+def test_the_network_goes_half_of_the_way(clone: Run, monkeypatch: pytest.MonkeyPatch):
+    """Each is the mean of what was trained further and what it began from, which is not to be forgotten."""
+    trained_further: list[dict[str, torch.Tensor]] = []
+
+    def spy(*arguments: object, **options: object) -> Fit:
+        fit = finetune(*arguments, **options)
+        trained_further.append({name: weight.clone() for name, weight in fit.network.state_dict().items()})
+        return fit
+
+    monkeypatch.setattr("train.update.finetune", spy)
+    known = find_known(clone)
+    run = replace(clone, seed=4, start=known.version, earlier=known.record)  # another seed, whose fits are not kept yet
+    plan = plan_update(run, known)
+    for made in (plan, replace(plan, whole=True)):
+        found = update._fit(run, known, made, made.replay, f"half-{made.whole}").network.state_dict()
+        before = {f"encoder.{name}": weight for name, weight in load_file(known.network / "model.safetensors").items()}
+        further = trained_further.pop()
+        for name, weight in before.items():
+            expected = further[name] if made.whole else (further[name] + weight) / 2
+            torch.testing.assert_close(found[name], expected, msg=name)
+        assert any(not torch.equal(further[name], weight) for name, weight in before.items())
 
 
 def test_what_is_measured(updated: SimpleNamespace, clone: Run):
@@ -105,6 +132,14 @@ def test_the_card_says_what_is_new(updated: SimpleNamespace, clone: Run):
     assert "(24 sentences, 4 articles)" in new
     assert "| baseline |" not in new
     assert new.partition("## Calibration")[2] == old.partition("## Calibration")[2]
+
+
+def test_a_training_from_scratch_that_will_know_less_says_so(clone: Run, run: Run):
+    for made, said in ((clone, True), (run, False)):
+        lines: list[str] = []
+        retrain(replace(made, say=lines.append), Order(only="baseline", promote="never"))
+        told = [line for line in lines if line.startswith("only 12 of 48 sentences that ")]
+        assert (bool(told), "--start current has its network" in "".join(lines)) == (said, said)
 
 
 def test_a_worse_one_is_not_followed_by_a_training_from_scratch(clone: Run, monkeypatch: pytest.MonkeyPatch):

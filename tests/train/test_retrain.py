@@ -177,9 +177,9 @@ def test_an_update_with_more_rows_of_known_articles(run: Run, monkeypatch: pytes
     grown = replace(run, files=files, finetuned=params, say=lines.append)
     fit = update._fit
 
-    def spy(run: Run, known: Any, rows: list[Example], name: str) -> Any:
+    def spy(run: Run, known: Any, plan: Any, rows: list[Example], name: str) -> Any:
         fitted[name] = rows
-        return fit(run, known, rows, name)
+        return fit(run, known, plan, rows, name)
 
     monkeypatch.setattr(update, "_fit", spy)
     path, _ = retrain(grown, Order(start="current", promote="never"))
