@@ -57,7 +57,8 @@ from train.options import (
     show_default=True,
     help="Train all anew, or the current model's network further on what it has not learnt. auto "
     "keeps such an update if it is not worse than the current model, and trains anew if it is or cannot be had. "
-    "Without most of the texts that the current model has learnt, an update leaves all of it but the network as it is.",
+    "Without most of the texts that the current model has learnt, an update leaves all of it but the network as it "
+    "is, and auto does not train anew after it.",
 )
 @click.option(
     "--promote",

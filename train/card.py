@@ -28,8 +28,12 @@ PARTS = {
 }
 """What each part of the report was measured on."""
 
-MEASURED, CALIBRATION = "## Measured", "## Calibration"
-"""Headings that an update looks for."""
+AT_HAND_PARTS = PARTS | {
+    "seeds": "The seed articles, each left out in turn",
+    "out_of_fold": "Training sentences at hand, out of fold, articles kept whole: the new ones answered by networks "
+    "trained further without them, the others by those of the model before",
+}
+"""The same after an update without most of the texts."""
 
 LIMITS = (
     "- Before you publish shares, label a sample of your own articles and compare "
@@ -79,47 +83,44 @@ def render_card(
             "sample of the others. Out of fold, only the new rows are answered by networks so trained; the numbers on "
             "all others are those of the networks before the update"
         )
-    lines += ["", "Files and their SHA-256 stand in `manifest.json`.", "", MEASURED, ""]
-    lines += _measured_lines(manifest, report)
-    lines += _calibration_lines(manifest)
-    lines += ["", "## Parameters", "", *(f"- {name}: {getattr(params, name)}" for name in params.__slots__), ""]
+    lines += _rest_lines(manifest, report, params, PARTS)
     return "\n".join([*lines, *_limit_lines(manifest), *LIMITS])
 
 
-def updated_card(card: str, manifest: Manifest, report: Mapping[str, Any], learnt: Sequence[Example]) -> str:
-    """Give the card of a model of which only the network is new: that of the model before, as far as it still holds.
+def updated_card(
+    card: str, manifest: Manifest, report: Mapping[str, Any], learnt: Sequence[Example], params: FinetuneParams
+) -> str:
+    """Write the card of a model of which only the network is new.
 
     Parameters
     ----------
     card : str
-        Of the model before.
+        Of the model before, which says what that was trained on.
     learnt : sequence of Example
-        What the network has learnt beside what stands there.
+        What the network has learnt beside that.
     """
     before, groups = manifest.base["updated_from"], len({e.group for e in learnt})
-    trained, _, rest = card.partition(MEASURED)
-    rest = "".join(rest.partition(CALIBRATION)[1:])
-    trained = trained.replace(f"# {manifest.name} {before}", f"# {manifest.name} {manifest.version}", 1)
-    trained, _, files = trained.rstrip().rpartition("\n\n")
+    trained = card.partition("## Trained on")[2].partition("\n## ")[0].splitlines()
     lines = [
-        f"{trained}\n- not from scratch: the network of {before} was trained further on {len(learnt):,} sentences of "
-        f"{groups:,} articles and on those of the others that were at hand. All else is that of {before}: baseline, "
-        "calibration and gate. Out of fold, only new sentences are answered by networks so trained",
-        "",
-        files,
-        "",
-        MEASURED,
-        "",
-        *_measured_lines(manifest, report),
+        *_head_lines(manifest),
+        *(line for line in trained if line.startswith("- ")),
+        f"- not from scratch: the network of {before} was trained further on {len(learnt):,} {manifest.schema.unit}s "
+        f"of {groups:,} articles and on those of the others that were at hand. All else is as it was: baseline, "
+        "calibration and gate",
     ]
-    return "\n".join(lines) + "\n" + rest
+    lines += _rest_lines(manifest, report, params, AT_HAND_PARTS)
+    return "\n".join([*lines, *_limit_lines(manifest), *LIMITS])
 
 
-def _measured_lines(manifest: Manifest, report: Mapping[str, Any]) -> list[str]:
-    lines = []
+def _rest_lines(
+    manifest: Manifest, report: Mapping[str, Any], params: FinetuneParams, parts: Mapping[str, str]
+) -> list[str]:
+    lines = ["", "Files and their SHA-256 stand in `manifest.json`.", "", "## Measured", ""]
     for part, found in report.items():
-        lines += [f"{PARTS.get(part, part)}:", "", readme_table(found), ""]
-    return lines + _parity_lines(manifest.metrics.get("parity", {}))
+        lines += [f"{parts.get(part, part)}:", "", readme_table(found), ""]
+    lines += _parity_lines(manifest.metrics.get("parity", {}))
+    lines += _calibration_lines(manifest)
+    return [*lines, "## Parameters", "", *(f"- {name}: {getattr(params, name)}" for name in params.__slots__), ""]
 
 
 def _head_lines(manifest: Manifest) -> list[str]:
@@ -154,7 +155,7 @@ def _limit_lines(manifest: Manifest) -> list[str]:
 
 
 def _calibration_lines(manifest: Manifest) -> list[str]:
-    lines, calibration = [CALIBRATION, "", "Fitted on out-of-fold scores.", ""], manifest.calibration
+    lines, calibration = ["## Calibration", "", "Fitted on out-of-fold scores.", ""], manifest.calibration
     for d in manifest.schema.dimensions:
         limits = calibration.thresholds.get(d.name, {})
         rule = "thresholds " + ", ".join(f"{label} {value:.2f}" for label, value in limits.items())

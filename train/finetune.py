@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from torch import nn
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
@@ -149,14 +150,20 @@ def predict_logits(fit: Fit, examples: Sequence[Example], schema: Schema, params
 def _new_network(
     examples: Sequence[Example], schema: Schema, params: FinetuneParams
 ) -> tuple[Network, PreTrainedTokenizerFast]:
-    encoder, hf_tokenizer = load_base(params.base)
-    hf_tokenizer.backend_tokenizer.no_padding()
-    hf_tokenizer.backend_tokenizer.enable_truncation(params.max_length, strategy="longest_first")
+    encoder, hf_tokenizer = load_for(params)
     freeze(encoder, embeddings=params.freeze_embeddings, layers=params.frozen_layers)
     weights = class_weights(examples, schema, params.class_weight_power)
     network = Network(encoder, schema, dropout=params.dropout, weights=weights, label_smoothing=params.label_smoothing)
     network.take_heads(params.base)
     return network, hf_tokenizer
+
+
+def load_for(params: FinetuneParams) -> tuple[nn.Module, PreTrainedTokenizerFast]:
+    """Load the base encoder, and its tokenizer set to give what the encoder is to read: no padding, cut to length."""
+    encoder, hf_tokenizer = load_base(params.base)
+    hf_tokenizer.backend_tokenizer.no_padding()
+    hf_tokenizer.backend_tokenizer.enable_truncation(params.max_length, strategy="longest_first")
+    return encoder, hf_tokenizer
 
 
 class _Report(TrainerCallback):

@@ -43,3 +43,9 @@ def with_gate(card: str, fit: GateFit | None) -> str:
     """Give a model card whose last section tells of the gate."""
     text = fit.describe() if fit else "none: there are too few sentences with or without labels to promise anything"
     return f"{card.split(HEADING)[0].rstrip()}\n\n{HEADING}\n\n{text}\n"
+
+
+def with_gate_of(card: str, other: str) -> str:
+    """Give a model card whose last section is that of another card; as it is, where that tells of no gate."""
+    _, heading, section = other.partition(HEADING)
+    return f"{card.split(HEADING)[0].rstrip()}\n\n{heading}{section}" if section else card

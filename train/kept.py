@@ -17,6 +17,7 @@ from newslean.mixed import mix_logits
 from newslean.tagger import Logits, Tagger
 from train.assess import evaluate_held_out, evaluate_parts, predictions_from
 from train.card import updated_card
+from train.gate_files import with_gate_of
 from train.known import Known, Plan
 from train.make import choose_graph, write_card
 from train.network import describe_base
@@ -55,9 +56,13 @@ def keep_rest(
     parity = choose_graph(run, manifest, reference, Baseline.load(current, old))
     mixed = mix_logits(oof["transformer"], oof["baseline"], manifest.mix)
     answers = predictions_from("mixed", mixed, run.schema, [manifest.calibration] * len(run.examples))
+    # Known rows were answered by a calibration that did not see them; this one did.
+    for n, place in enumerate(plan.places):
+        if place >= 0:
+            answers.labels[n] = known.record.labels(place, run.schema)
     report = evaluate_parts(run, [answers], oof)
-    learnt = [*run.examples, *run.first]
-    record = make_record(run.examples, learnt, answers.labels, oof, run.schema, own=own, earlier=known.record)
+    taught = [*run.examples, *run.first]
+    record = make_record(run.examples, taught, answers.labels, oof, run.schema, own=own, earlier=known.record)
     write_record(run.staging, record.beside(known.record, plan.places))
     manifest = replace(
         manifest,
@@ -67,10 +72,14 @@ def keep_rest(
     )
     card = (current / "README.md").read_text(encoding="utf-8")
     learnt = [*(run.examples[n] for n in plan.new), *plan.changed]
-    write_card(run.staging, manifest, report, lambda told: updated_card(card, told, report, learnt))
+
+    def render(told: Manifest) -> str:
+        return with_gate_of(updated_card(card, told, report, learnt, run.finetuned), card)
+
+    write_card(run.staging, manifest, report, render)
     if run.held_out:
         report["held_out"] = evaluate_held_out(run, {"mixed": Tagger.load(run.staging)})
-        write_card(run.staging, manifest, report, lambda told: updated_card(card, told, report, learnt))
+        write_card(run.staging, manifest, report, render)
     path = publish(run.staging, run.models / manifest.version, reports=[run.reports(oof) / part for part in report])
     run.say(f"wrote {path}")
     return path, report

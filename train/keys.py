@@ -39,7 +39,8 @@ CODE = {
         "../newslean/calibration.py",
     ),
     "gate": ("gate.py", "../newslean/gate.py"),
-    "update": ("update.py", "known.py", "kept.py", "record.py", "restore.py"),
+    "update": ("update.py", "known.py", "kept.py", "record.py"),
+    "restore": ("restore.py",),
     "curve": ("curve.py",),
 }
 """Modules whose change makes the fits of a kind of model, or what is made of them, void."""

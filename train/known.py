@@ -5,7 +5,7 @@ Knows a run and the current model's folder; fits nothing, and imports torch only
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from newslean.errors import DataError, ModelError
 from newslean.files import write_file
 from newslean.manifest import Manifest, read_manifest
-from train.keys import base_revision
+from train.keys import base_revision, code_hashes, digest
 from train.labels import Example
 from train.promotion import CURRENT, folder_name
 from train.record import Record, gold_hash, read_record
@@ -28,11 +28,20 @@ REPLAY, REPLAY_LEAST = 10, 500
 
 @dataclass(frozen=True)
 class Known:
-    """The current model: its version, its record, and its network in float unless only the baseline is asked for."""
+    """The current model.
+
+    Attributes
+    ----------
+    network : Path, optional
+        Folder of its network in float, or where `prepare` puts it; None if only the baseline is asked for.
+    mixed : bool
+        Whether it answers together with a baseline.
+    """
 
     version: str
     record: Record
     network: Path | None = None
+    mixed: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,16 +112,32 @@ def _with_network(run: Run, manifest: Manifest, known: Known) -> Known | str:
     except (OSError, ValueError, TypeError):
         network = None
     if network is None or not _is_network(network):
-        network = run.work / "networks" / known.version
-    if not _is_network(network):
-        from train.restore import restore_network
+        network = run.work / "networks" / f"{known.version}-{digest(code_hashes('restore'))}"
+    return replace(known, network=network, mixed=bool(manifest.mix))
 
-        run.say(f"{known.version}: its network in float is not under {run.work}, so its graph is turned back to one")
-        try:
-            restore_network(run.models / CURRENT, manifest, run.finetuned, run.examples, network)
-        except ModelError as error:
-            return str(error)
-    return Known(known.version, known.record, network)
+
+def prepare(run: Run, known: Known, plan: Plan) -> str:
+    """Put the current model's network together from its graph where it is not at hand.
+
+    Returns
+    -------
+    str
+        Why there can be no update; "" if there can.
+    """
+    if known.network is None:
+        return "" if plan.whole else "a baseline is always fitted anew, to the rows at hand"
+    if _is_network(known.network):
+        return ""
+    from train.restore import restore_network
+
+    run.say(f"{known.version}: its network in float is not under {run.work}, so its graph is turned back to one")
+    own = run.models / known.version  # where a training leaves the graph in float, too
+    folder = own if own.is_dir() else run.models / CURRENT
+    try:
+        restore_network(folder, read_manifest(folder), run.finetuned, run.examples, known.network)
+    except ModelError as error:
+        return str(error)
+    return ""
 
 
 def _is_network(folder: Path) -> bool:
@@ -141,15 +166,22 @@ def plan_update(run: Run, known: Known) -> Plan:
     number = max(REPLAY_LEAST, REPLAY * (len(changed) + len(places) - len(pairs)))
     chosen = np.random.default_rng(run.seed).permutation(len(pairs))[:number]
     replay = [pairs[n][0] for n in sorted(chosen.tolist())]
-    return Plan(places, changed, replay, _at_hand(places) >= AT_HAND * len(known.record.rows))
+    whole = not known.mixed or _at_hand(places) >= AT_HAND * len(known.record.rows)
+    return Plan(places, changed, replay, whole)
 
 
 def _at_hand(places: Sequence[int]) -> int:
     return len({*places} - {-1})
 
 
-def advise(run: Run) -> None:
-    """Before a training from scratch, say so if it will know less than the current model does."""
+def advise(run: Run, *, update: bool) -> None:
+    """Before a training from scratch, say so if it will know less than the current model does.
+
+    Parameters
+    ----------
+    update : bool
+        Whether an update of the network may be advised.
+    """
     try:
         manifest = read_manifest(run.models / CURRENT)
         record = read_record(run.models / CURRENT, manifest.schema)
@@ -159,10 +191,10 @@ def advise(run: Run) -> None:
         return
     found, all_rows = _at_hand(record.place_of(run.examples)), len(record.rows)
     if found < AT_HAND * all_rows:
+        hint = ". --start current has its network learn what is new" if "transformer" in record.logits else ""
         run.say(
             f"only {found:,} of {all_rows:,} {run.schema.unit}s that {folder_name(manifest)} was calibrated on are at "
-            "hand (--texts gives texts): a training from scratch does without the others. --start current has its "
-            "network learn what is new"
+            f"hand (--texts gives texts): a training from scratch does without the others{hint if update else ''}"
         )
 
 

@@ -27,7 +27,14 @@ FEW = 8
 """Up to so many labels, a confusion table has room for large cells."""
 
 # A label is no formula, and the same report gives the same bytes.
-_STYLE: dict[Any, Any] = {"text.parse_math": False, "svg.hashsalt": "newslean", "font.size": 10, "axes.titlesize": 10}
+_STYLE: dict[Any, Any] = {
+    "text.parse_math": False,
+    "svg.hashsalt": "newslean",
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
+}
 _METADATA: dict[str, Any] = {"png": {"Software": None}, "svg": {"Date": None}}
 
 

@@ -94,7 +94,6 @@ class Record:
         def joined(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
             return np.concatenate([ours, theirs[rows]])
 
-        known = [] if earlier.pairs is None or self.pairs is None else [*self.pairs.tolist(), *earlier.pairs.tolist()]
         return replace(
             self,
             **{name: joined(getattr(self, name), getattr(earlier, name)) for name in ("rows", "texts", "gold")},
@@ -104,7 +103,6 @@ class Record:
                 model: {name: joined(values, earlier.logits[model][name]) for name, values in parts.items()}
                 for model, parts in self.logits.items()
             },
-            pairs=_array(sorted({*known})) if known else None,
         )
 
     def labels(self, row: int, schema: Schema) -> Labels:

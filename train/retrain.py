@@ -18,7 +18,7 @@ from newslean.tagger import Tagger
 from train.assess import tag_examples
 from train.compare import Comparison, Verdict, compare, judge, render_comparison, shared_schema
 from train.history import HISTORY, append_history, now, read_history
-from train.known import advise, find_known, plan_update, remember_network
+from train.known import advise, find_known, plan_update, prepare, remember_network
 from train.labels import Example
 from train.promotion import CURRENT, current_name, finish_promotion, promote
 from train.record import Record, read_record, row_hash
@@ -71,7 +71,9 @@ def retrain(run: Run, order: Order) -> tuple[Path, bool]:
     if name := finish_promotion(run.models, readme=order.readme):
         run.say(f"finished the promotion of {name} that was cut off")
     _check_coded(run)
-    found = _update(run, order)
+    found = None if order.start == "scratch" else _update(run, order)
+    if found is None:
+        advise(run, update=order.start == "scratch" and not order.only)
     made, path, judged = found or (run, _train(run, order), None)
     if path.name == CURRENT:
         return path, True
@@ -119,9 +121,6 @@ def _train(run: Run, order: Order) -> Path:
 
 def _update(run: Run, order: Order) -> tuple[Run, Path, Judged | None] | None:
     """Update the current model, and judge that where it decides; None where one is to be trained from scratch."""
-    if order.start == "scratch":
-        advise(run)
-        return None
     known = find_known(run, only=order.only)
     if isinstance(known, str):
         run.say(f"from scratch: {known}")
@@ -135,6 +134,9 @@ def _update(run: Run, order: Order) -> tuple[Run, Path, Judged | None] | None:
         run.say(
             f"from scratch: {known.version} has learnt from the articles of these rows, so that none can be measured"
         )
+        return None
+    if reason := prepare(made, known, plan):
+        run.say(f"from scratch: {reason}")
         return None
     made.tell_left_out()
     if order.only:

@@ -20,7 +20,6 @@ scheme, and what it cannot show:
 from dataclasses import replace
 from pathlib import Path
 
-from newslean.manifest import read_manifest
 from newslean.tagger import Logits, Tagger
 from train.alone import baseline_out_of_fold
 from train.arrays import read_arrays
@@ -56,11 +55,10 @@ def update(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
     run.fits("transformer").mkdir(parents=True, exist_ok=True)
     run.say(f"run {run.key}, model {run.version_key[:6]}, update of {known.version}")
     run.say(f"{len(plan.new):,} new sentences, {len(plan.changed):,} changed, {len(plan.replay):,} to read again")
-    plan = replace(plan, whole=plan.whole or not read_manifest(run.models / CURRENT).mix)
     if not plan.whole:
         run.say(
-            f"most sentences that {known.version} was calibrated on are not at hand: its network learns the new ones, "
-            "and its baseline, calibration and gate stay as they are"
+            f"most {run.schema.unit}s that {known.version} was calibrated on are not at hand: its network learns the "
+            "new ones, and its baseline, calibration and gate stay as they are"
         )
     baseline = baseline_out_of_fold(run) if plan.whole else kept_baseline(run, known, plan)
     oof = {"baseline": baseline, "transformer": _out_of_fold(run, known, plan)}

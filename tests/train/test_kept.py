@@ -19,7 +19,7 @@ from train import update
 from train.compare import Verdict
 from train.finetune import Fit, finetune
 from train.history import read_history
-from train.known import find_known, plan_update
+from train.known import advise, find_known, plan_update, prepare
 from train.promotion import current_name, promote
 from train.record import read_record
 from train.retrain import Order, retrain
@@ -28,12 +28,18 @@ from train.run import Run
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder for all tests here, so that the same is fitted but once."""
+    return tmp_path_factory.mktemp("clone")
+
+
 @pytest.fixture
-def clone(run: Run) -> Run:
+def clone(run: Run, place: Path) -> Run:
     """The current model's run with two articles of its eight, those set aside, and two new ones."""
     rows = run.files.examples
     few = [e for e in rows if e.doc in ("paper-0", "paper-1") or e.split]
-    return replace(run, files=replace(run.files, examples=[*few, *more(rows)]))
+    return replace(run, files=replace(run.files, examples=[*few, *more(rows)]), work=place)
 
 
 @pytest.fixture
@@ -70,6 +76,7 @@ def test_the_network_goes_half_of_the_way(clone: Run, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("train.update.finetune", spy)
     known = find_known(clone)
+    assert prepare(clone, known, plan_update(clone, known)) == ""
     run = replace(clone, seed=4, start=known.version, earlier=known.record)  # another seed, whose fits are not kept yet
     plan = plan_update(run, known)
     for made in (plan, replace(plan, whole=True)):
@@ -103,7 +110,8 @@ def test_no_row_is_forgotten(updated: SimpleNamespace, clone: Run, run: Run):
     places = now.place_of(every)
     assert (len(now.rows), sorted(places)) == (60, [*range(60)])
     assert [now.own[place] for place in places] == [False] * 48 + [True] * 12
-    assert all(now.saw(e) and now.taught(e) for e in every)
+    assert all(map(now.saw, every))
+    assert all(map(now.taught, clone.examples))
     for model in ("transformer", "baseline"):
         for name, values in now.logits[model].items():
             np.testing.assert_array_equal(
@@ -112,8 +120,18 @@ def test_no_row_is_forgotten(updated: SimpleNamespace, clone: Run, run: Run):
     texts = [e.text for e in every[48:]]
     alone = Tagger.load(run.models / "current").model.baseline.logits(texts, [""] * 12)
     np.testing.assert_allclose(now.logits["baseline"]["mood"][places[48:]], alone["mood"], atol=1e-2)
-    # Once it is current, there is nothing left to learn; and with the texts at hand again, all is made anew.
+    # Nor is it a second time, without the texts of the first.
+    third = replace(clone.files.examples[-1], doc="new-2", group="new-2", text="Lead slumped in Narvik.")
     promote(run.models, updated.path.name, event="promotion", reason="for the test")
+    again = replace(clone, files=replace(clone.files, examples=[*clone.files.examples[:-12], third]))
+    path, _ = retrain(again, Order(start="current", promote="never"))
+    last = read_record(path, run.schema)
+    assert (len(last.rows), last.own.sum()) == (61, 0)  # one article alone: answered by the model before
+    assert sorted(last.place_of([*every, third])) == [*range(61)]
+    places, others = now.place_of(every), last.place_of(every)
+    for name, values in last.logits["transformer"].items():
+        np.testing.assert_array_equal(values[others], now.logits["transformer"][name][places])
+    # Once it is current, there is nothing left to learn; and with the texts at hand again, all is made anew.
     assert retrain(clone, Order(start="current")) == (run.models / "current", True)
     whole = replace(run, files=replace(run.files, examples=[*run.files.examples, *more(run.files.examples)]))
     assert not plan_update(clone, find_known(clone)).whole
@@ -126,20 +144,23 @@ def test_the_card_says_what_is_new(updated: SimpleNamespace, clone: Run):
     assert new.startswith(f"# newslean {updated.manifest.version}\n")
     told = f"- not from scratch: the network of {version} was trained further on 12 sentences of 2 articles"
     assert new.count(told) == 1
-    for part in ("## Trained on", "## Measured", "## Parity", "## Calibration", "## Parameters", "## Limits"):
-        assert new.count(f"{part}\n") == 1
+    for part in ("Trained on", "Measured", "Parity", "Calibration", "Parameters", "Limits", "Relevance gate"):
+        assert new.count(f"## {part}\n") == 1
     assert "- user: 36 sentences of 6 articles" in new  # which the model before has learnt
     assert "(24 sentences, 4 articles)" in new
     assert "| baseline |" not in new
-    assert new.partition("## Calibration")[2] == old.partition("## Calibration")[2]
+    for part in ("Calibration", "Relevance gate"):
+        then, now = (card.partition(f"## {part}\n")[2].partition("\n#")[0] for card in (old, new))
+        assert now == then != ""
 
 
 def test_a_training_from_scratch_that_will_know_less_says_so(clone: Run, run: Run):
-    for made, said in ((clone, True), (run, False)):
-        lines: list[str] = []
-        retrain(replace(made, say=lines.append), Order(only="baseline", promote="never"))
-        told = [line for line in lines if line.startswith("only 12 of 48 sentences that ")]
-        assert (bool(told), "--start current has its network" in "".join(lines)) == (said, said)
+    lines: list[str] = []
+    for made in (clone, run):
+        advise(replace(made, say=lines.append), update=True)
+    [line] = lines
+    assert line.startswith("only 12 of 48 sentences that ")
+    assert line.endswith("--start current has its network learn what is new")
 
 
 def test_a_worse_one_is_not_followed_by_a_training_from_scratch(clone: Run, monkeypatch: pytest.MonkeyPatch):
@@ -152,15 +173,20 @@ def test_a_worse_one_is_not_followed_by_a_training_from_scratch(clone: Run, monk
     assert [(e["version"], e["decision"], e["reason"]) for e in events] == [(path.name, "keep", "worse")]
 
 
-def test_a_model_of_one_part_is_made_anew(clone: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_model_of_one_part_is_made_anew(clone: Run):
     """One without a baseline, as older versions made them, has nothing to keep but the calibration."""
-    real = read_manifest
+    known = find_known(clone)
+    assert known.mixed
+    assert not plan_update(clone, known).whole
+    assert plan_update(clone, replace(known, mixed=False)).whole
 
-    def unmixed(folder: Path):
-        manifest = real(folder)
-        return replace(manifest, mix={}) if Path(folder).name == "current" else manifest
 
-    monkeypatch.setattr("train.update.read_manifest", unmixed)
-    path, _ = retrain(clone, Order(start="current", promote="never"))
-    assert read_manifest(path).calibration != real(clone.models / "current").calibration
-    assert (clone.models / f"{path.name}-baseline").is_dir()
+def test_a_baseline_is_not_updated_without_the_rows(clone: Run):
+    """It is fitted anew, and would know the few rows at hand only: said so, and no update of the current model."""
+    lines: list[str] = []
+    path, updated = retrain(replace(clone, say=lines.append), Order(only="baseline", start="auto", promote="never"))
+    assert not updated
+    assert "updated_from" not in read_manifest(path).base
+    assert [line for line in lines if line.startswith("from scratch: a baseline is always fitted anew")]
+    assert "".join(lines).count("only 12 of 48 sentences that ") == 1
+    assert "--start current" not in "".join(lines)

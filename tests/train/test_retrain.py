@@ -19,7 +19,7 @@ from newslean.tagger import Tagger
 from tests.conftest import ROWS, TOWNS
 from train import update
 from train.history import read_history
-from train.known import find_known, plan_update
+from train.known import find_known, plan_update, prepare
 from train.labels import Example
 from train.promotion import current_name, promote
 from train.record import make_record, read_record
@@ -277,13 +277,20 @@ def test_without_its_network_a_model_is_trained_from_scratch(
     assert find_known(run).network.is_dir()
     lines: list[str] = []
     clone = replace(run, work=tmp_path / "fresh", say=lines.append)
-    network = find_known(clone).network
-    assert network.is_relative_to(tmp_path / "fresh")
-    assert find_known(clone).network == network
+    for _ in range(2):
+        known = find_known(clone)
+        assert prepare(clone, known, plan_update(clone, known)) == ""
+        assert (known.network / "heads.safetensors").is_file()
+        assert known.network.is_relative_to(tmp_path / "fresh")
     assert [line.endswith("so its graph is turned back to one") for line in lines] == [True]  # once
+    other = replace(clone, work=tmp_path / "other")
     with monkeypatch.context() as patch:
         patch.setattr("train.restore.weights_of", lambda *_: {})
-        assert "expected all weights of its encoder" in find_known(replace(clone, work=tmp_path / "other"))
+        assert "expected all weights of its encoder" in prepare(other, find_known(other), plan_update(other, known))
+    nothing = replace(other, files=replace(run.files, examples=[e for e in run.files.examples if e.split]))
+    assert "expected rows to compare its network on; found none" in prepare(
+        nothing, find_known(nothing), plan_update(nothing, known)
+    )
     assert "other labels" in find_known(replace(run, schema=Schema((schema["mood"],))))
     assert "other context" in find_known(replace(run, finetuned=replace(run.finetuned, context="before")))
     other = replace(run, finetuned=replace(run.finetuned, base="package:other"))
