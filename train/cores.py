@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import get_reusable_executor
 
-FEW_CHARACTERS = 1_500_000
+FEW_CHARACTERS = 2_000_000
 """Of all fits together: below it they are done, one after the other, before other processes have started."""
 
 T = TypeVar("T")
