@@ -4,7 +4,6 @@ Knows a run and the current model's folder; fits nothing, and imports torch only
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from train.promotion import CURRENT, folder_name
 from train.record import Record, gold_hash, read_record
 from train.run import Run
 
-AT_HAND = 0.9
+AT_HAND = 0.75
 """Share of the rows that the current model was calibrated on: with fewer at hand, all but its network is kept."""
 
 REPLAY, REPLAY_LEAST = 10, 500
@@ -166,12 +165,13 @@ def plan_update(run: Run, known: Known) -> Plan:
     number = max(REPLAY_LEAST, REPLAY * (len(changed) + len(places) - len(pairs)))
     chosen = np.random.default_rng(run.seed).permutation(len(pairs))[:number]
     replay = [pairs[n][0] for n in sorted(chosen.tolist())]
-    whole = not known.mixed or _at_hand(places) >= AT_HAND * len(known.record.rows)
+    whole = not known.mixed or _at_hand(run, known.record) >= AT_HAND * len(known.record.rows)
     return Plan(places, changed, replay, whole)
 
 
-def _at_hand(places: Sequence[int]) -> int:
-    return len({*places} - {-1})
+def _at_hand(run: Run, record: Record) -> int:
+    """Count the rows of a record whose texts are there, though it be to be measured on."""
+    return len({*record.place_of(run.files.examples)} - {-1})
 
 
 def advise(run: Run, *, update: bool) -> None:
@@ -189,7 +189,7 @@ def advise(run: Run, *, update: bool) -> None:
         return
     if record is None or not manifest.schema.asks_like(run.schema):
         return
-    found, all_rows = _at_hand(record.place_of(run.examples)), len(record.rows)
+    found, all_rows = _at_hand(run, record), len(record.rows)
     if found < AT_HAND * all_rows:
         hint = ". --start current has its network learn what is new" if "transformer" in record.logits else ""
         run.say(

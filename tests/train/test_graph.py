@@ -19,6 +19,17 @@ from train.graph import streamline
 from train.network import Network
 
 LONGEST = 60
+DISTILBERT = DistilBertModel(DistilBertConfig(vocab_size=99, dim=32, n_layers=2, n_heads=2, hidden_dim=64))
+MPNET = MPNetModel(  # adds to its attention what hangs on the places of the tokens
+    MPNetConfig(
+        vocab_size=99,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=66,
+    )
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,26 +130,7 @@ def test_packed_products_may_stay_float(streamlined: SimpleNamespace, tmp_path: 
     _answer(tmp_path / "int8.onnx", _text(25, slice(9, 24)))
 
 
-@pytest.mark.parametrize(
-    ("encoder", "attention"),
-    [
-        (DistilBertModel(DistilBertConfig(vocab_size=99, dim=32, n_layers=2, n_heads=2, hidden_dim=64)), 2),
-        (  # adds to its attention what hangs on the places of the tokens
-            MPNetModel(
-                MPNetConfig(
-                    vocab_size=99,
-                    hidden_size=32,
-                    num_hidden_layers=2,
-                    num_attention_heads=2,
-                    intermediate_size=64,
-                    max_position_embeddings=66,
-                )
-            ),
-            0,
-        ),
-    ],
-    ids=["distilbert", "mpnet"],
-)
+@pytest.mark.parametrize(("encoder", "attention"), [(DISTILBERT, 2), (MPNET, 0)], ids=["distilbert", "mpnet"])
 def test_other_encoders(encoder: torch.nn.Module, attention: int, schema: Schema, tmp_path: Path):
     source, target = tmp_path / "source.onnx", tmp_path / "target.onnx"
     export_onnx(Network(encoder, schema), source)

@@ -138,8 +138,9 @@ def test_grammar_and_shares_are_part_of_the_key(trained: SimpleNamespace, tmp_pa
 
 def test_a_second_call_fits_nothing_again(trained: SimpleNamespace):
     def stamps() -> dict[str, int]:
-        place = trained.run.place
-        found = [*place.rglob("*.npz"), *place.rglob("model.float.onnx"), *place.rglob("heads.safetensors")]
+        places = [trained.run.fits(kind) for kind in ("baseline", "transformer")]
+        names = ("*.npz", "model.float.onnx", "heads.safetensors")
+        found = [path for place in places for name in names for path in place.rglob(name)]
         return {str(p): p.stat().st_mtime_ns for p in found if p.parent.name != "model" or p.suffix == ".onnx"}
 
     before, lines = stamps(), []

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,17 +14,16 @@ import torch
 from onnx import numpy_helper
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
-from transformers import DistilBertConfig, DistilBertModel, MPNetConfig, MPNetModel
 
 from newslean.errors import ModelError
 from newslean.finetuned import FLOAT_GRAPH, GRAPH
 from newslean.manifest import read_manifest
 from newslean.schema import Schema
+from tests.train.test_graph import DISTILBERT, LONGEST, MPNET
 from train.export import export_onnx, to_int8
 from train.network import HEADS, Network
 from train.restore import give_weights, restore_network, weights_of
 
-LONGEST = 60
 ROUNDED = 1 / 63
 """Of the largest weight of a column or table: int8 of seven bits keeps no smaller difference."""
 
@@ -82,25 +82,9 @@ def test_the_int8_graph_gives_all_but_what_it_rounded_off(restore, kept, model_f
     assert any(apart.values())  # or it was not the int8 graph
 
 
-@pytest.mark.parametrize(
-    "encoder",
-    [
-        DistilBertModel(DistilBertConfig(vocab_size=99, dim=32, n_layers=2, n_heads=2, hidden_dim=64)),
-        MPNetModel(
-            MPNetConfig(
-                vocab_size=99,
-                hidden_size=32,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                intermediate_size=64,
-                max_position_embeddings=66,
-            )
-        ),
-    ],
-    ids=["distilbert", "mpnet"],
-)
+@pytest.mark.parametrize("encoder", [DISTILBERT, MPNET], ids=["distilbert", "mpnet"])
 def test_other_encoders(encoder: torch.nn.Module, schema: Schema, tmp_path: Path):
-    network = Network(encoder, schema)
+    network = Network(deepcopy(encoder), schema)
     for weight in network.parameters():  # biases are all 0 and norms all 1 where nothing was learnt
         torch.nn.init.normal_(weight, std=0.2)
     export_onnx(network, tmp_path / "float.onnx")
