@@ -1,4 +1,4 @@
-"""An update that lacks most of what the current model has learnt: the network learns further, all else stays.
+"""An update that lacks much of what the current model has learnt: the network learns further, all else stays.
 
 A baseline, a calibration and a gate made anew of the few rows at hand would
 be worse than those of the current model, which knew all. So they are taken
@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from newslean.baseline import BASELINE_FILES, Baseline
+from newslean.errors import DataError
 from newslean.finetuned import FLOAT_GRAPH, GRAPH
 from newslean.manifest import GATE_FILE, Manifest, read_manifest
 from newslean.mixed import mix_logits
@@ -21,7 +22,7 @@ from train.gate_files import with_gate_of
 from train.known import Known, Plan
 from train.make import choose_graph, write_card
 from train.network import describe_base
-from train.promotion import CURRENT
+from train.promotion import CURRENT, folder_name
 from train.publish import Report, new_manifest, publish
 from train.record import RECORD, make_record, write_record
 from train.run import Run
@@ -49,6 +50,11 @@ def keep_rest(
     """
     current = run.models / CURRENT
     old = read_manifest(current)
+    if folder_name(old) != known.version:
+        raise DataError(
+            f"{current}: expected {known.version}, from which this update began; found {folder_name(old)}, which has "
+            "become current since. Run the same command again."
+        )
     manifest = _describe(run, old)
     names = [*BASELINE_FILES, *([GATE_FILE] if old.gate else [])]
     for name in names:

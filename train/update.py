@@ -10,8 +10,8 @@ scheme, and what it cannot show:
 - New rows of articles that the network has learnt from are learnt too, but nothing is measured on them: what it knows
   of their articles cannot be held out.
 - So the update is compared with the current model on the new rows by folds and on rows set aside, not on old rows.
-- The baseline is fitted anew on all rows, as always: it is cheap. Where most of the rows that the current model was
-  calibrated on are not at hand, it stays as it is, as do calibration and gate (`train.kept`), and the network is the
+- The baseline is fitted anew on all rows, as always: it is cheap. Where too few of the rows that the current model was
+  calibrated on are at hand, it stays as it is, as do calibration and gate (`train.kept`), and the network is the
   mean of the one trained further and the one before (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"):
   it forgets less.
 - A row that is gone is not forgotten, and small harm can add up over many updates: train from scratch now and then.
@@ -57,8 +57,8 @@ def update(run: Run, known: Known, plan: Plan) -> tuple[Path, Report]:
     run.say(f"{len(plan.new):,} new sentences, {len(plan.changed):,} changed, {len(plan.replay):,} to read again")
     if not plan.whole:
         run.say(
-            f"most {run.schema.unit}s that {known.version} was calibrated on are not at hand: its network learns the "
-            "new ones, and its baseline, calibration and gate stay as they are"
+            f"too few of the {run.schema.unit}s that {known.version} was calibrated on are at hand: its network learns "
+            "the new ones, and its baseline, calibration and gate stay as they are"
         )
     baseline = baseline_out_of_fold(run) if plan.whole else kept_baseline(run, known, plan)
     oof = {"baseline": baseline, "transformer": _out_of_fold(run, known, plan)}

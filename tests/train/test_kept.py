@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from newslean.baseline import BASELINE_FILES
+from newslean.errors import DataError
 from newslean.finetuned import GRAPH
 from newslean.manifest import GATE_FILE, read_manifest
 from newslean.tagger import Tagger
@@ -161,6 +162,20 @@ def test_a_training_from_scratch_that_will_know_less_says_so(clone: Run, run: Ru
     [line] = lines
     assert line.startswith("only 12 of 48 sentences that ")
     assert line.endswith("--start current has its network learn what is new")
+
+
+def test_another_model_that_became_current_meanwhile(clone: Run, monkeypatch: pytest.MonkeyPatch):
+    """Of that one nothing is kept."""
+    first = current_name(clone.models)
+
+    def meddle(*arguments: object) -> object:
+        promote(clone.models, f"{first}-baseline", event="promotion", reason="for the test")
+        return real(*arguments)
+
+    real = update.read_arrays
+    monkeypatch.setattr("train.update.read_arrays", meddle)
+    with pytest.raises(DataError, match=rf"expected {first}, from which this update began; found {first}-baseline"):
+        retrain(clone, Order(start="current", promote="never"))
 
 
 def test_a_worse_one_is_not_followed_by_a_training_from_scratch(clone: Run, monkeypatch: pytest.MonkeyPatch):
