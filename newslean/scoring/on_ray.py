@@ -8,6 +8,7 @@ that what a dying node had begun is done anew elsewhere.
 
 import logging
 import threading
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -30,6 +31,9 @@ ROUND = 512
 
 SHARE = 0.5
 """Of a core, that an actor claims: half of the nodes may die, and the rest still has room for all actors."""
+
+STALL = 5.0
+"""Seconds that a result may be waited for until more is read than there is room for, if an actor waits for that."""
 
 PATIENCE = 0.2
 """Seconds between two looks at whether to go on waiting."""
@@ -92,7 +96,8 @@ class _Run:
             "files": ray.put(model_files(settings.model)),
             "expected": versions(),
         }
-        self.room = threading.Semaphore(UNDER_WAY * actors)
+        self.room, self.lock, self.borrowed = threading.Semaphore(UNDER_WAY * actors), threading.Lock(), 0
+        self.asked = float("inf")  # since when a result is waited for, or since more was read for its sake
         self.read: SimpleQueue[Piece | Exception | None] = SimpleQueue()
         self.done = 0
         self.left = False
@@ -106,9 +111,11 @@ class _Run:
             while (piece := self._next()) is not None:
                 result = None
                 if piece.batch is not None:
+                    self.asked = time.monotonic()
                     result = next(results)
+                    self.asked = float("inf")
                     self.done += 1
-                self.room.release()
+                self._give_back()
                 yield piece, result
         finally:
             self.left = True
@@ -133,6 +140,8 @@ class _Run:
                 while not self.room.acquire(timeout=PATIENCE):
                     if self.left:
                         return
+                    if self._borrow():
+                        break
                 if piece.batch is not None:
                     ray.get(self.feed.give.remote(number, piece.batch, self.done))
                     number += 1
@@ -141,6 +150,28 @@ class _Run:
             self.read.put(None)
         except Exception as error:  # noqa: BLE001 - told to the thread that asks
             self.read.put(error)
+
+    def _borrow(self) -> bool:
+        """Say whether to read on without room.
+
+        What a dying node took with it is done anew by an actor that may have begun with a later batch, and waits for
+        that: it is not read before the lost result has come, unless room is borrowed for it.
+        """
+        import ray
+
+        if time.monotonic() - self.asked < STALL or not ray.get(self.feed.starved.remote()):
+            return False
+        self.asked = time.monotonic()
+        with self.lock:
+            self.borrowed += 1
+        return True
+
+    def _give_back(self) -> None:
+        with self.lock:
+            if self.borrowed:
+                self.borrowed -= 1
+                return
+        self.room.release()
 
     def _results(self) -> Generator[pa.RecordBatch, None, None]:
         """Yield the results of batch 0, 1, ... without end: the caller knows when it has all."""

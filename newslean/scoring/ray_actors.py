@@ -28,6 +28,7 @@ class Feed:
         self._batches: dict[int, pa.RecordBatch] = {}
         self._end: int | None = None
         self._changed = asyncio.Condition()
+        self._waiting = 0
 
     async def give(self, number: int, batch: pa.RecordBatch | None, done: int) -> None:
         """Take a batch in, None for the end; forget those below ``done``, whose results have arrived."""
@@ -43,10 +44,18 @@ class Feed:
     async def take(self, number: int) -> pa.RecordBatch | None:
         """Give a batch as soon as it is there; None if the dump has ended before."""
         async with self._changed:
-            await self._changed.wait_for(
-                lambda: number in self._batches or (self._end is not None and number >= self._end)
-            )
+            self._waiting += 1
+            try:
+                await self._changed.wait_for(
+                    lambda: number in self._batches or (self._end is not None and number >= self._end)
+                )
+            finally:
+                self._waiting -= 1
             return self._batches.get(number)
+
+    async def starved(self) -> bool:
+        """Say whether somebody waits for a batch."""
+        return self._waiting > 0
 
 
 class RayScorer:

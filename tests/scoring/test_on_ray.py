@@ -10,6 +10,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 
 import pytest
 
@@ -191,5 +192,38 @@ def test_what_the_reader_raises_reaches_the_caller():
 
     run = object.__new__(on_ray._Run)  # of a cluster that nothing is asked of
     run.room, run.read, run.done, run.left = threading.Semaphore(1), SimpleQueue(), 0, False
+    run.lock, run.borrowed, run.asked = threading.Lock(), 0, float("inf")
     with pytest.raises(DataError, match="no dump"):
         list(run.score(cut(broken(), first=0)))
+
+
+@needs_ray
+@pytest.mark.parametrize(("starved", "asked", "given"), [(True, True, 6), (False, True, 2), (True, False, 2)])
+def test_more_is_read_where_a_lost_result_waits_behind_a_later_batch(monkeypatch, starved, asked, given):
+    """An actor that waits for what there is no room for would never get to what is done anew, and waited for."""
+    import ray
+
+    class Call:
+        def __init__(self, work):
+            self.remote = work
+
+    got = []
+    monkeypatch.setattr(ray, "get", lambda answer: answer)
+    monkeypatch.setattr(on_ray, "STALL", 0.0)
+    monkeypatch.setattr(on_ray, "PATIENCE", 0.01)
+    run = object.__new__(on_ray._Run)  # of a cluster that answers at once
+    run.feed = SimpleNamespace(give=Call(lambda number, batch, done: got.append(number)), starved=Call(lambda: starved))
+    run.room, run.read, run.done, run.left = threading.Semaphore(2), SimpleQueue(), 0, False
+    run.lock, run.borrowed, run.asked = threading.Lock(), 0, 0.0 if asked else float("inf")
+    batch = pa.RecordBatch.from_pydict({"n": [1]})
+    reader = threading.Thread(target=run._read, args=([SimpleNamespace(batch=batch)] * 6,), daemon=True)
+    reader.start()
+    reader.join(timeout=2 if given < 6 else 60)
+    assert reader.is_alive() == (given < 6)
+    assert got[:6] == [*range(given)]
+    run.left = True
+    reader.join(timeout=60)
+    for _ in range(given):
+        run._give_back()
+    assert run.borrowed == 0
+    assert [run.room.acquire(blocking=False) for _ in range(3)] == [True, True, False]  # as at the beginning
