@@ -96,7 +96,7 @@ class _Run:
             "files": ray.put(model_files(settings.model)),
             "expected": versions(),
         }
-        self.room, self.lock, self.borrowed = threading.Semaphore(UNDER_WAY * actors), threading.Lock(), 0
+        self.room, self.most, self.under_way = threading.Condition(), UNDER_WAY * actors, 0
         self.asked = float("inf")  # since when a result is waited for, or since more was read for its sake
         self.read: SimpleQueue[Piece | Exception | None] = SimpleQueue()
         self.done = 0
@@ -115,7 +115,9 @@ class _Run:
                     result = next(results)
                     self.asked = float("inf")
                     self.done += 1
-                self._give_back()
+                with self.room:
+                    self.under_way -= 1
+                    self.room.notify()
                 yield piece, result
         finally:
             self.left = True
@@ -137,11 +139,9 @@ class _Run:
         number = 0
         try:
             for piece in pieces:
-                while not self.room.acquire(timeout=PATIENCE):
-                    if self.left:
-                        return
-                    if self._borrow():
-                        break
+                self._wait_for_room()
+                if self.left:
+                    return
                 if piece.batch is not None:
                     ray.get(self.feed.give.remote(number, piece.batch, self.done))
                     number += 1
@@ -151,27 +151,29 @@ class _Run:
         except Exception as error:  # noqa: BLE001 - told to the thread that asks
             self.read.put(error)
 
-    def _borrow(self) -> bool:
-        """Say whether to read on without room.
+    def _wait_for_room(self) -> None:
+        """Wait until a piece more may be under way, the caller has left, or the run stands still without it."""
+        while True:
+            with self.room:
+                if self.room.wait_for(lambda: self.left or self.under_way < self.most, timeout=PATIENCE):
+                    break
+            if self._stands_still():
+                break
+        with self.room:
+            self.under_way += 1
+
+    def _stands_still(self) -> bool:
+        """Say whether a result has been waited for too long while an actor waits for a batch.
 
         What a dying node took with it is done anew by an actor that may have begun with a later batch, and waits for
-        that: it is not read before the lost result has come, unless room is borrowed for it.
+        that: it would not be read before the lost result has come.
         """
         import ray
 
         if time.monotonic() - self.asked < STALL or not ray.get(self.feed.starved.remote()):
             return False
         self.asked = time.monotonic()
-        with self.lock:
-            self.borrowed += 1
         return True
-
-    def _give_back(self) -> None:
-        with self.lock:
-            if self.borrowed:
-                self.borrowed -= 1
-                return
-        self.room.release()
 
     def _results(self) -> Generator[pa.RecordBatch, None, None]:
         """Yield the results of batch 0, 1, ... without end: the caller knows when it has all."""

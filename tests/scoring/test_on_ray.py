@@ -191,8 +191,8 @@ def test_what_the_reader_raises_reaches_the_caller():
         yield
 
     run = object.__new__(on_ray._Run)  # of a cluster that nothing is asked of
-    run.room, run.read, run.done, run.left = threading.Semaphore(1), SimpleQueue(), 0, False
-    run.lock, run.borrowed, run.asked = threading.Lock(), 0, float("inf")
+    run.room, run.most, run.under_way, run.asked = threading.Condition(), 1, 0, float("inf")
+    run.read, run.done, run.left = SimpleQueue(), 0, False
     with pytest.raises(DataError, match="no dump"):
         list(run.score(cut(broken(), first=0)))
 
@@ -213,17 +213,14 @@ def test_more_is_read_where_a_lost_result_waits_behind_a_later_batch(monkeypatch
     monkeypatch.setattr(on_ray, "PATIENCE", 0.01)
     run = object.__new__(on_ray._Run)  # of a cluster that answers at once
     run.feed = SimpleNamespace(give=Call(lambda number, batch, done: got.append(number)), starved=Call(lambda: starved))
-    run.room, run.read, run.done, run.left = threading.Semaphore(2), SimpleQueue(), 0, False
-    run.lock, run.borrowed, run.asked = threading.Lock(), 0, 0.0 if asked else float("inf")
+    run.room, run.most, run.under_way, run.asked = threading.Condition(), 2, 0, 0.0 if asked else float("inf")
+    run.read, run.done, run.left = SimpleQueue(), 0, False
     batch = pa.RecordBatch.from_pydict({"n": [1]})
     reader = threading.Thread(target=run._read, args=([SimpleNamespace(batch=batch)] * 6,), daemon=True)
     reader.start()
     reader.join(timeout=2 if given < 6 else 60)
     assert reader.is_alive() == (given < 6)
     assert got[:6] == [*range(given)]
+    assert run.under_way == given  # what was read without room counts: there is none until it has come back
     run.left = True
     reader.join(timeout=60)
-    for _ in range(given):
-        run._give_back()
-    assert run.borrowed == 0
-    assert [run.room.acquire(blocking=False) for _ in range(3)] == [True, True, False]  # as at the beginning
