@@ -12,7 +12,6 @@ from pathlib import Path
 
 from newslean.baseline import BASELINE_FILES, Baseline
 from newslean.errors import DataError
-from newslean.finetuned import FLOAT_GRAPH, GRAPH
 from newslean.manifest import GATE_FILE, Manifest, read_manifest
 from newslean.mixed import mix_logits
 from newslean.tagger import Logits, Tagger
@@ -20,11 +19,11 @@ from train.assess import evaluate_held_out, evaluate_parts, predictions_from
 from train.card import updated_card
 from train.gate_files import with_gate_of
 from train.known import Known, Plan
-from train.make import choose_graph, write_card
+from train.make import choose_graph, finish_model, with_files
 from train.network import describe_base
 from train.promotion import CURRENT, folder_name
-from train.publish import Report, new_manifest, publish
-from train.record import RECORD, make_record, write_record
+from train.publish import Report, new_manifest
+from train.record import make_record, write_record
 from train.run import Run
 
 
@@ -70,25 +69,15 @@ def keep_rest(
     taught = [*run.examples, *run.first]
     record = make_record(run.examples, taught, answers.labels, oof, run.schema, own=own, earlier=known.record)
     write_record(run.staging, record.beside(known.record, plan.places))
-    manifest = replace(
-        manifest,
-        metrics={"parity": parity},
-        files=dict.fromkeys((GRAPH, "tokenizer.json", *names, "README.md"), ""),
-        optional_files=dict.fromkeys([RECORD, *([] if parity["graph"] == "float" else [FLOAT_GRAPH])], ""),
-    )
     card = (current / "README.md").read_text(encoding="utf-8")
     learnt = [*(run.examples[n] for n in plan.new), *plan.changed]
-
-    def render(told: Manifest) -> str:
-        return with_gate_of(updated_card(card, told, report, learnt, run.finetuned), card)
-
-    write_card(run.staging, manifest, report, render)
-    if run.held_out:
-        report["held_out"] = evaluate_held_out(run, {"mixed": Tagger.load(run.staging)})
-        write_card(run.staging, manifest, report, render)
-    path = publish(run.staging, run.models / manifest.version, reports=[run.reports(oof) / part for part in report])
-    run.say(f"wrote {path}")
-    return path, report
+    return finish_model(
+        run,
+        with_files(manifest, parity, names),
+        report,
+        measure=lambda: evaluate_held_out(run, {"mixed": Tagger.load(run.staging)}),
+        card=lambda told: with_gate_of(updated_card(card, told, report, learnt, run.finetuned), card),
+    )
 
 
 def _describe(run: Run, old: Manifest) -> Manifest:

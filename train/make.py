@@ -65,19 +65,47 @@ def make_models(
     write_record(run.staging, make_record(run.examples, learnt, given, oof, run.schema, own=own, earlier=earlier))
     gate = fit_gate(learnt, run.schema, background=run.background, seed=run.seed)
     run.say(gate.describe() if gate else "gate: too few sentences with or without labels")
-    manifest = replace(
+    manifest = save_gate(run.staging, with_files(manifest, parity, BASELINE_FILES), gate)
+    return finish_model(
+        run,
+        manifest,
+        report,
+        measure=lambda: _measure_held_out(run, manifest, oof["transformer"], Tagger.load(published)),
+        card=lambda told: _card(run, told, report, gate),
+    )
+
+
+def with_files(manifest: Manifest, parity: Report, names: Sequence[str]) -> Manifest:
+    """Give a manifest that lists the files of a model folder: those of the encoder, and others by name."""
+    return replace(
         manifest,
         metrics={"parity": parity},
-        files=dict.fromkeys((GRAPH, "tokenizer.json", *BASELINE_FILES, "README.md"), ""),
+        files=dict.fromkeys((GRAPH, "tokenizer.json", *names, "README.md"), ""),
         optional_files=dict.fromkeys([RECORD, *([] if parity["graph"] == "float" else [FLOAT_GRAPH])], ""),
     )
-    manifest = save_gate(run.staging, manifest, gate)
+
+
+def finish_model(
+    run: Run, manifest: Manifest, report: Report, *, measure: Callable[[], Report], card: Callable[[Manifest], str]
+) -> tuple[Path, Report]:
+    """Write card and manifest beside what lies in ``run.staging``, measure the rows set aside, and publish.
+
+    Parameters
+    ----------
+    report : dict
+        Gets the part ``held_out``, if there are rows set aside.
+    measure : callable
+        Measures the stored model on these.
+    card : callable
+        Renders the model card of a manifest, with what the report holds by then.
+    """
     # Once without the numbers on rows set aside, since those are measured with the stored model itself.
-    write_card(run.staging, manifest, report, lambda told: _card(run, told, report, gate))
+    _write_card(run.staging, manifest, report, card)
     if run.held_out:
-        report["held_out"] = _measure_held_out(run, manifest, oof["transformer"], Tagger.load(published))
-        write_card(run.staging, manifest, report, lambda told: _card(run, told, report, gate))
-    path = publish(run.staging, run.models / manifest.version, reports=[run.reports(oof) / part for part in report])
+        report["held_out"] = measure()
+        _write_card(run.staging, manifest, report, card)
+    places = [run.reports({"transformer"}) / part for part in report]
+    path = publish(run.staging, run.models / manifest.version, reports=places)
     run.say(f"wrote {path}")
     return path, report
 
@@ -131,7 +159,7 @@ def choose_graph(run: Run, manifest: Manifest, reference: Logits, baseline: Base
     return result
 
 
-def write_card(folder: Path, manifest: Manifest, report: Report, card: Callable[[Manifest], str]) -> None:
+def _write_card(folder: Path, manifest: Manifest, report: Report, card: Callable[[Manifest], str]) -> None:
     """Write card and manifest into a model folder, with what the report has measured so far."""
     scores = {part: headline(found) for part, found in report.items()}
     manifest = replace(manifest, metrics={**manifest.metrics, "macro_f1": scores})
