@@ -6,7 +6,7 @@ new.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -82,27 +82,18 @@ class Record:
         return {*self.seen.tolist()}, {*self.groups.tolist()}, {*pairs}
 
     def beside(self, earlier: "Record", places: Sequence[int]) -> "Record":
-        """Add the rows of an earlier record that no place names: their text is not at hand, but they are not forgotten.
+        """Add the rows of an earlier record but for those at ``places``, which stand here: their text is not at hand."""
+        rest = np.setdiff1d(np.arange(len(earlier.rows)), np.array(places))
+        earlier = replace(earlier, own=np.zeros_like(earlier.own))
 
-        Parameters
-        ----------
-        places : sequence of int
-            Rows of the earlier record that stand in this one.
-        """
-        rows = np.setdiff1d(np.arange(len(earlier.rows)), np.array(places))
-
-        def joined(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
-            return np.concatenate([ours, theirs[rows]])
+        def joined(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: np.concatenate([values, theirs[name][rest]]) for name, values in ours.items()}
 
         return replace(
             self,
-            **{name: joined(getattr(self, name), getattr(earlier, name)) for name in ("rows", "texts", "gold")},
-            own=np.concatenate([self.own, np.zeros(len(rows), dtype=bool)]),
-            answers={name: joined(table, earlier.answers[name]) for name, table in self.answers.items()},
-            logits={
-                model: {name: joined(values, earlier.logits[model][name]) for name, values in parts.items()}
-                for model, parts in self.logits.items()
-            },
+            **joined({name: getattr(self, name) for name in PLAIN[:4]}, vars(earlier)),
+            answers=joined(self.answers, earlier.answers),
+            logits={model: joined(parts, earlier.logits[model]) for model, parts in self.logits.items()},
         )
 
     def labels(self, row: int, schema: Schema) -> Labels:

@@ -139,6 +139,17 @@ def test_no_row_is_forgotten(updated: SimpleNamespace, clone: Run, run: Run):
     assert plan_update(whole, find_known(whole)).whole
 
 
+def test_known_rows_keep_the_answers_of_a_calibration_that_did_not_see_them(clone: Run, monkeypatch):
+    known = find_known(clone)
+    turned = {name: table[:, ::-1].copy() for name, table in known.record.answers.items()}
+    told = replace(known, record=replace(known.record, answers=turned))
+    monkeypatch.setattr("train.retrain.find_known", lambda run, only: told)
+    path, _ = retrain(clone, Order(start="current", promote="never"))
+    now, rows = read_record(path, clone.schema), clone.examples[:12]
+    for name, table in turned.items():
+        np.testing.assert_array_equal(now.answers[name][now.place_of(rows)], table[known.record.place_of(rows)])
+
+
 def test_the_card_says_what_is_new(updated: SimpleNamespace, clone: Run):
     old, new = ((folder / "README.md").read_text("utf-8") for folder in (clone.models / "current", updated.path))
     version = updated.before.version
