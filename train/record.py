@@ -82,7 +82,7 @@ class Record:
         return {*self.seen.tolist()}, {*self.groups.tolist()}, {*pairs}
 
     def beside(self, earlier: "Record", places: Sequence[int]) -> "Record":
-        """Add the rows of an earlier record but for those at ``places``, which stand here: their text is not at hand."""
+        """Add the rows of an earlier record but those at ``places``, which stand here: their text is not at hand."""
         rest = np.setdiff1d(np.arange(len(earlier.rows)), np.array(places))
         earlier = replace(earlier, own=np.zeros_like(earlier.own))
 
