@@ -19,7 +19,15 @@ from train.common import read_labelled
 from train.drift_verdict import FEW_ARTICLES
 from train.record import read_record
 from train.rows import Faults, read_objects, shown
-from train.scored_rows import Row, by_article, has_scores, json_rows, parquet_rows, sample_articles
+from train.scored_rows import (
+    Row,
+    by_article,
+    has_scores,
+    json_rows,
+    parquet_rows,
+    refuse_selected,
+    sample_articles,
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,8 @@ def read_scored(
     Raises
     ------
     DataError
-        If it holds no sentence that the model has read, or scores of other labels than the model's.
+        If it holds no sentence that the model has read, scores of other labels than the model's, or what a run chose
+        to keep (``--only-relevant``, ``--min-confidence``).
     ModelError
         If the model's record is damaged.
     """
@@ -111,6 +120,7 @@ def read_scored(
     elif suffix in (".json", ".jsonl") and has_scores(path):
         rows = json_rows(path)
     if rows is not None:
+        refuse_selected(path)
         articles = by_article(rows)
     elif suffix == ".txt" and path.is_file():  # one article would tell nothing, and `labels next` reads a list too
         note(f"{path}: read as a list, an article a line (a folder of .txt files: an article a file)")

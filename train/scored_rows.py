@@ -40,6 +40,23 @@ def has_scores(path: Path) -> bool:
     return b'"scores"' in start
 
 
+def refuse_selected(path: Path) -> None:
+    """Refuse a result whose run, as the file beside it says, left sentences out or gave fewer answers than the model.
+
+    What a model says of all sentences is known; of those that it finds something in, the share of a label is another.
+    """
+    try:
+        run = json.loads(path.with_name(f"{path.name}.run.json").read_bytes())
+    except (OSError, ValueError):
+        return
+    options = {"only_relevant": "--only-relevant", "min_confidence": "--min-confidence"}
+    if used := [told for key, told in options.items() if isinstance(run, dict) and run.get(key)]:
+        raise DataError(
+            f"{path}: expected all sentences, with what the model says of them; found a result of {' '.join(used)}. "
+            "Name the dump itself, or its result without."
+        )
+
+
 def json_rows(path: Path) -> Iterator[Row]:
     """Yield the sentences of a list of articles, of articles one a line, or of rows; a line at a time if it can be."""
     begun = False

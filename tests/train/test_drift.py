@@ -311,6 +311,20 @@ def test_every_form_of_scores_is_read_alike(results: Any, tagger: Tagger, traine
         np.testing.assert_allclose(found.scores["mood"], first.scores["mood"], atol=2e-6)
 
 
+@pytest.mark.parametrize("option", [{"only_relevant": True}, {"min_confidence": 0.9}])
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
+def test_what_a_run_chose_to_keep_is_not_compared(
+    tagger: Tagger, trained: SimpleNamespace, tmp_path: Path, option: dict[str, Any], suffix: str
+):
+    (tmp_path / "a.txt").write_text("Copper climbed as buyers paid more. It rained on the harbour.", "utf-8")
+    settings = ScorerSettings(str(trained.path), gate=False)
+    for name, its in (("whole", settings), ("part", replace(settings, **option))):
+        score_dump(Job(inputs=(str(tmp_path / "a.txt"),), out=tmp_path / f"{name}{suffix}", settings=its))
+    assert read_scored(tmp_path / f"whole{suffix}", tagger, seed=0).texts
+    with pytest.raises(DataError, match=next(iter(option)).replace("_", "-")):
+        read_scored(tmp_path / f"part{suffix}", tagger, seed=0)
+
+
 @pytest.fixture
 def gated(results: Any) -> Callable[..., Path]:
     """Scored rows as a dump has them; of each article the gate let through one sentence in three, or none."""
