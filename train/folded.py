@@ -43,16 +43,13 @@ def fit_all(
     length, count = sum(map(len, texts)), max(folds, default=-1) + 1
     counted = on_all_cores(_count, [(name, texts, params) for name in VIEWS], characters=len(VIEWS) * length)
 
-    def fit(fold: int) -> Baseline:
-        chosen = np.flatnonzero(assigned != fold) if fold >= 0 else np.arange(len(rows))
-        return _fit(rows, chosen, counted, schema, params, seed)
-
-    def score(fold: int) -> Logits:
-        held_out = [text for text, k in zip(texts, assigned, strict=True) if k == fold]
-        return fit(fold).logits(held_out, [""] * len(held_out))
-
     def one(fold: int) -> Any:
-        return fit(fold) if fold < 0 else score(fold)
+        chosen = np.flatnonzero(assigned != fold) if fold >= 0 else np.arange(len(rows))
+        baseline = _fit(rows, chosen, counted, schema, params, seed)
+        if fold < 0:
+            return baseline
+        held_out = [text for text, k in zip(texts, assigned, strict=True) if k == fold]
+        return baseline.logits(held_out, [""] * len(held_out))
 
     try:
         baseline, *parts = on_all_cores(one, [(k,) for k in range(-1, count)], characters=(count + 1) * length)

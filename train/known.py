@@ -133,9 +133,10 @@ def prepare(run: Run, known: Known, plan: Plan) -> str:
     own = run.models / known.version  # where a training leaves the graph in float, too
     folder = own if own.is_dir() else run.models / CURRENT
     try:
-        restore_network(folder, read_manifest(folder), run.finetuned, run.examples, known.network)
+        parity = restore_network(folder, read_manifest(folder), run.finetuned, run.examples, known.network)
     except ModelError as error:
         return str(error)
+    run.say(f"{parity.equal:.1%} of the labels of {parity.sentences} sentences are the graph's")
     return ""
 
 
