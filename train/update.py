@@ -10,10 +10,12 @@ scheme, and what it cannot show:
 - New rows of articles that the network has learnt from are learnt too, but nothing is measured on them: what it knows
   of their articles cannot be held out.
 - So the update is compared with the current model on the new rows by folds and on rows set aside, not on old rows.
+- Where the current model was made from more rows than there are to learn, the network is the mean of the one trained
+  further and the one before (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"): it learns as much, and
+  forgets less.
 - The baseline is fitted anew on all rows, as always: it is cheap. Where too few of the rows that the current model was
-  calibrated on are at hand, it stays as it is, as do calibration and gate (`train.kept`), and the network is the
-  mean of the one trained further and the one before (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"):
-  it forgets less.
+  calibrated on are at hand, it stays as it is, as do calibration and gate (`train.kept`), and the network is a mean
+  always.
 - A row that is gone is not forgotten, and small harm can add up over many updates: train from scratch now and then.
 """
 
@@ -104,10 +106,11 @@ def _new_logits(run: Run, known: Known, plan: Plan, new: list[Example]) -> Logit
 
 
 def _fit(run: Run, known: Known, plan: Plan, rows: list[Example], name: str) -> Fit:
-    """Train the current network further; where few of its rows can be read again, go but half of the way."""
+    """Train the current network further, and go half of the way where that is safer: see above."""
     folder = run.fits("transformer") / f"checkpoints-{name}"
     params = replace(run.finetuned, base=str(known.network))
     fit = finetune(rows, [], run.schema, params, seed=run.seed, folder=folder, progress=run.progress)
-    if not plan.whole and known.network:
+    fewer = len(plan.new) + len(plan.changed) < len(known.record.rows)
+    if known.network and (fewer or not plan.whole):
         fit.network.average([known.network])
     return fit

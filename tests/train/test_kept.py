@@ -67,7 +67,7 @@ def test_only_the_network_is_new(updated: SimpleNamespace, clone: Run):
 
 
 def test_the_network_goes_half_of_the_way(clone: Run, monkeypatch: pytest.MonkeyPatch):
-    """Each is the mean of what was trained further and what it began from, which is not to be forgotten."""
+    """Each is the mean of what was trained further and what it began from, unless more is learnt than was known."""
     trained_further: list[dict[str, torch.Tensor]] = []
 
     def spy(*arguments: object, **options: object) -> Fit:
@@ -80,12 +80,18 @@ def test_the_network_goes_half_of_the_way(clone: Run, monkeypatch: pytest.Monkey
     assert prepare(clone, known, plan_update(clone, known)) == ""
     run = replace(clone, seed=4, start=known.version, earlier=known.record)  # another seed, whose fits are not kept yet
     plan = plan_update(run, known)
-    for made in (plan, replace(plan, whole=True)):
-        found = update._fit(run, known, made, made.replay, f"half-{made.whole}").network.state_dict()
+    many = [*plan.replay] * len(known.record.rows)
+    for made, half in (
+        (plan, True),
+        (replace(plan, changed=many), True),
+        (replace(plan, whole=True), True),
+        (replace(plan, whole=True, changed=many), False),
+    ):
+        found = update._fit(run, known, made, made.replay, "some").network.state_dict()
         before = {f"encoder.{name}": weight for name, weight in load_file(known.network / "model.safetensors").items()}
         further = trained_further.pop()
         for name, weight in before.items():
-            expected = further[name] if made.whole else (further[name] + weight) / 2
+            expected = (further[name] + weight) / 2 if half else further[name]
             torch.testing.assert_close(found[name], expected, msg=name)
         assert any(not torch.equal(further[name], weight) for name, weight in before.items())
 
