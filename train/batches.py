@@ -3,7 +3,7 @@
 Knows examples and a tokenizer; knows no network.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from newslean.schema import Schema
 from train.labels import Example
 from train.network import MISSING
 from train.params import FinetuneParams
+
+PREDICTED = 32
+"""Rows in a batch that trains nothing."""
 
 
 def to_dataset(
@@ -82,6 +85,14 @@ def class_weights(examples: Sequence[Example], schema: Schema, power: float) -> 
             weight = weight * counts.sum() / (weight * counts).sum()
         weights[d.name] = torch.tensor(weight, dtype=torch.float32)
     return weights
+
+
+def in_batches(data: Dataset, collate: "Collator") -> Iterator[tuple[list[int], dict[str, torch.Tensor]]]:
+    """Yield numbers of rows with their batch, those of like length together."""
+    order = sorted(range(len(data)), key=lambda n: data[n]["length"])
+    for start in range(0, len(order), PREDICTED):
+        chosen = order[start : start + PREDICTED]
+        yield chosen, collate([data[n] for n in chosen])
 
 
 class Collator:

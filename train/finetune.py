@@ -30,7 +30,7 @@ from transformers import (
 
 from newslean.schema import Schema
 from newslean.tagger import Logits
-from train.batches import Collator, class_weights, to_dataset
+from train.batches import Collator, class_weights, in_batches, to_dataset
 from train.calibrate import mean_macro_f1
 from train.labels import Example
 from train.network import HEADS, Network, base_path, fast_bfloat16, freeze, layers_of, load_base
@@ -132,12 +132,9 @@ def predict_logits(fit: Fit, examples: Sequence[Example], schema: Schema, params
     """Score examples with a trained network: dimension to float32 array of shape (examples, labels)."""
     data = to_dataset(examples, schema, fit.tokenizer, params)
     collate = Collator(fit.tokenizer.token_to_id("[PAD]") or 0, "right")
-    order = sorted(range(len(data)), key=lambda n: data[n]["length"])
     rows: dict[int, list[NDArray[np.float32]]] = {}
     fit.network.eval()
-    for start in range(0, len(order), 32):
-        chosen = order[start : start + 32]
-        batch = collate([data[n] for n in chosen])
+    for chosen, batch in in_batches(data, collate):
         batch.pop("labels")
         with torch.inference_mode():
             outputs = [scores.numpy() for scores in fit.network(**batch)["logits"]]

@@ -24,6 +24,7 @@ CODE = {
         "grammar.py",
         "draw.py",
         "warm.py",
+        "prune.py",
         "../newslean/context.py",
         "../newslean/encoding.py",
     ),

@@ -6,6 +6,7 @@ stays lost; a network that does not answer as its graph does is refused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from train.labels import Example
 from train.network import Network
 from train.params import FinetuneParams
 from train.pipeline import keep_network
+from train.prune import feed_forward_of, prune_units
 
 MIN_PARITY = 0.96
 """Share of labels that network and graph must have in common: int8 alone costs one or two in a hundred."""
@@ -98,9 +100,11 @@ def give_weights(network: Network, path: Path) -> None:
     """
     linear = [name for name, module in network.named_modules() if isinstance(module, torch.nn.Linear)]
     try:
-        found, state = weights_of(path, linear), network.state_dict()
+        found = weights_of(path, linear)
     except (KeyError, ValueError, IndexError) as error:
         raise ModelError(f"{path}: expected a graph as python -m train writes it; found {error!r}.") from None
+    _narrow(network, found)
+    state = network.state_dict()
     for name, values in found.items():
         if name not in state or tuple(state[name].shape) != values.shape:
             raise ModelError(f"{path}: expected weights of its encoder; found {name}, which it lacks.")
@@ -108,6 +112,16 @@ def give_weights(network: Network, path: Path) -> None:
     if missing := sorted(wanted - found.keys()):
         raise ModelError(f"{path}: expected all weights of its encoder; found none for {missing[0]}.")
     network.load_state_dict({name: torch.from_numpy(np.array(v)) for name, v in found.items()}, strict=False)
+
+
+def _narrow(network: Network, found: Weights) -> None:
+    """Make the encoder as narrow as the one whose weights were found; which units it keeps does not matter yet."""
+    names = {module: name for name, module in network.named_modules()}
+    with suppress(ModelError):  # one that cannot be pruned was not
+        pairs = feed_forward_of(network.encoder)
+        widths = {len(found[name]) for wide, _ in pairs if (name := f"{names[wide]}.weight") in found}
+        if len(widths) == 1:
+            prune_units(network.encoder, [torch.zeros(back.in_features) for _, back in pairs], widths.pop())
 
 
 def weights_of(path: str | Path, linear: Sequence[str]) -> Weights:

@@ -11,15 +11,22 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from newslean.context import context_of
 from newslean.schema import Schema
+from train.batches import Collator, in_batches, to_dataset
 from train.draw import generate
-from train.finetune import finetune
+from train.finetune import finetune, load_for
 from train.grammar import Grammar
 from train.keys import base_revision, code_hashes, digest, rows_key
 from train.labels import Example
 from train.network import Network, load_base
 from train.params import FinetuneParams
+from train.prune import prune_units, unit_importance
+
+READ_TO_PRUNE = 2_000
+"""Rows that tell which units stay."""
 
 
 def warm_up(
@@ -44,7 +51,8 @@ def warm_up(
     authored : sequence of Example
         Rows to learn first, as `train.run.part_authored` gives them.
     place : Path
-        Folder where warm networks lie, each under a hash of what it hangs on.
+        Folder where warm networks lie, each under a hash of what it hangs on. Where ``params.feed_forward`` asks for
+        it, one of them is the mean, pruned: what invented sentences need of it tells which units stay.
 
     Returns
     -------
@@ -54,11 +62,16 @@ def warm_up(
     """
     mixed = _drawn(grammar, schema, params, params.mixed_sentences, seed=seed + params.warm_networks)
     if not authored and not (grammar and params.warm_sentences):
+        if params.feed_forward:
+            say("feed_forward: nothing is learnt first that would tell which units may go; the encoder keeps all")
         return params, mixed
     place.mkdir(parents=True, exist_ok=True)
     seeds = range(seed, seed + params.warm_networks)
     found = [_warm_network(params, grammar, schema, authored, seed=s, place=place, say=say) for s in seeds]
     base = found[0] if len(found) == 1 else _mean_network(found, schema, place)
+    if params.feed_forward:
+        drawn = _drawn(grammar, schema, params, params.warm_sentences, seed=seed)
+        base = _pruned_network(base, params, schema, [*authored, *drawn], seed=seed, place=place)
     return replace(params, base=str(base)), mixed
 
 
@@ -78,6 +91,7 @@ def _warm_network(
         learning_rate=params.warm_learning_rate,
         mixed_sentences=0,
         warm_networks=1,
+        feed_forward=0,
         average_folds=False,
     )
     parts = [
@@ -110,6 +124,25 @@ def _mean_network(networks: Sequence[Path], schema: Schema, place: Path) -> Path
         with _whole(folder) as (whole, _):
             network.save(whole)
             tokenizer.save_pretrained(whole)
+    return folder
+
+
+def _pruned_network(
+    base: Path, params: FinetuneParams, schema: Schema, rows: Sequence[Example], *, seed: int, place: Path
+) -> Path:
+    chosen = [rows[n] for n in sorted(np.random.default_rng(seed).permutation(len(rows))[:READ_TO_PRUNE].tolist())]
+    folder = place / f"warm-{digest([base.name, params.feed_forward, rows_key(chosen)])}"
+    if not folder.exists():
+        encoder, tokenizer = load_for(replace(params, base=str(base)))
+        network = Network(encoder, schema)
+        network.take_heads(str(base))
+        data = to_dataset(chosen, schema, tokenizer.backend_tokenizer, params)
+        collate = Collator(tokenizer.pad_token_id or 0, tokenizer.padding_side)
+        importance = unit_importance(network, (batch for _, batch in in_batches(data, collate)))
+        prune_units(encoder, importance, params.feed_forward)
+        with _whole(folder) as (whole, _):
+            network.save(whole)
+            load_base(str(base))[1].save_pretrained(whole)
     return folder
 
 
