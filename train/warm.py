@@ -23,7 +23,7 @@ from train.keys import base_revision, code_hashes, digest, rows_key
 from train.labels import Example
 from train.network import Network, load_base
 from train.params import FinetuneParams
-from train.prune import prune_units, unit_importance
+from train.prune import feed_forward_of, prune_units, unit_importance
 
 READ_TO_PRUNE = 2_000
 """Rows that tell which units stay."""
@@ -59,12 +59,19 @@ def warm_up(
     (params, mixed)
         The parameters with the warm network as their base, and rows to add to the ones to train on. With nothing to
         learn first, the parameters as they are; without a grammar, no rows.
+
+    Raises
+    ------
+    ModelError
+        If ``params.feed_forward`` is given and the base cannot be pruned.
     """
     mixed = _drawn(grammar, schema, params, params.mixed_sentences, seed=seed + params.warm_networks)
     if not authored and not (grammar and params.warm_sentences):
         if params.feed_forward:
             say("feed_forward: nothing is learnt first that would tell which units may go; the encoder keeps all")
         return params, mixed
+    if params.feed_forward:
+        feed_forward_of(load_base(params.base)[0])  # one that cannot be pruned is refused before it learns for an hour
     place.mkdir(parents=True, exist_ok=True)
     seeds = range(seed, seed + params.warm_networks)
     found = [_warm_network(params, grammar, schema, authored, seed=s, place=place, say=say) for s in seeds]

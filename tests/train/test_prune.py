@@ -1,5 +1,6 @@
 """Structured pruning: what goes is what a network does not use, and what stays can be trained, saved and restored."""
 
+import shutil
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
-from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoModel, ModernBertConfig, ModernBertModel, PreTrainedModel, PreTrainedTokenizerFast
 
 from newslean.errors import ModelError
 from newslean.schema import Schema
@@ -181,3 +182,21 @@ def test_what_is_learnt_first_tells_what_stays(examples, schema: Schema, params:
     alone = replace(params, feed_forward=USED)
     assert warm_up(alone, None, schema, seed=0, place=tmp_path, say=said.append) == (alone, [])
     assert "the encoder keeps all" in said[0]
+
+
+def test_what_cannot_be_pruned_learns_nothing(examples, schema: Schema, params: FinetuneParams, tmp_path: Path):
+    shutil.copytree(params.base, tmp_path / "base")
+    (tmp_path / "base" / "model.safetensors").unlink()
+    config = ModernBertConfig(
+        vocab_size=400,
+        pad_token_id=0,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+    )
+    ModernBertModel(config).save_pretrained(tmp_path / "base")
+    wanted, said = replace(params, base=str(tmp_path / "base"), warm_epochs=1, feed_forward=USED), list[str]()
+    with pytest.raises(ModelError, match="feed_forward: expected layers that widen once and narrow once"):
+        warm_up(wanted, None, schema, examples, seed=0, place=tmp_path / "place", say=said.append)
+    assert not said

@@ -282,7 +282,8 @@ def test_without_its_network_a_model_is_trained_from_scratch(
         assert prepare(clone, known, plan_update(clone, known)) == ""
         assert (known.network / "heads.safetensors").is_file()
         assert known.network.is_relative_to(tmp_path / "fresh")
-    assert [line.endswith("so its graph is turned back to one") for line in lines] == [True]  # once
+    assert [line.endswith("so its graph is turned back to one") for line in lines] == [True, False]  # once
+    assert lines[1].endswith(" sentences are the graph's")
     other = replace(clone, work=tmp_path / "other")
     with monkeypatch.context() as patch:
         patch.setattr("train.restore.weights_of", lambda *_: {})
