@@ -18,7 +18,7 @@ from train.labels import Example
 from train.network import MISSING
 from train.params import FinetuneParams
 
-PREDICTED = 32
+READ_AT_ONCE = 32
 """Rows in a batch that trains nothing."""
 
 
@@ -90,8 +90,8 @@ def class_weights(examples: Sequence[Example], schema: Schema, power: float) -> 
 def in_batches(data: Dataset, collate: "Collator") -> Iterator[tuple[list[int], dict[str, torch.Tensor]]]:
     """Yield numbers of rows with their batch, those of like length together."""
     order = sorted(range(len(data)), key=lambda n: data[n]["length"])
-    for start in range(0, len(order), PREDICTED):
-        chosen = order[start : start + PREDICTED]
+    for start in range(0, len(order), READ_AT_ONCE):
+        chosen = order[start : start + READ_AT_ONCE]
         yield chosen, collate([data[n] for n in chosen])
 
 

@@ -89,7 +89,7 @@ class FinetuneParams:
         Networks that learn it, each by draws and random choices of its own; the mean of their weights goes on.
     feed_forward : int
         Units that each layer's feed-forward part keeps once invented sentences are learnt (`train.prune`); 0: all.
-        Of two thirds of MiniLM's, a sentence costs a fifth less.
+        That part is two thirds of what an encoder like MiniLM multiplies.
     average_folds : bool
         Whether the final network is the mean, weight by weight, of the network of all rows and those of the folds
         (Wortsman et al. 2022, "Model soups"): nearly as good as asking all of them, at the price of one. Only where all

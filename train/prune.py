@@ -4,6 +4,7 @@ Knows layers that widen what they read and narrow it again by one product each, 
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -24,10 +25,10 @@ def feed_forward_of(encoder: nn.Module) -> list[Pair]:
     Raises
     ------
     ModelError
-        If a layer has not just two, as where a third one gates them.
+        If there is no layer, or one has not just two, as where a third one gates them.
     """
     pairs = []
-    for layer in layers_of(encoder):
+    for layer in layers_of(encoder) or [encoder]:
         linear = [module for module in layer.modules() if isinstance(module, nn.Linear)]
         width = max((module.out_features for module in linear), default=0)
         wide = [module for module in linear if module.out_features == width > module.in_features]
@@ -39,6 +40,18 @@ def feed_forward_of(encoder: nn.Module) -> list[Pair]:
             )
         pairs.append((wide[0], back[0]))
     return pairs
+
+
+def check_prunable(encoder: nn.Module) -> None:
+    """Refuse an encoder that `prune_units` would refuse.
+
+    Raises
+    ------
+    ModelError
+        As `feed_forward_of` does, or if nothing in the configuration tells the number of units.
+    """
+    feed_forward_of(encoder)
+    _width_in(encoder.config)
 
 
 def unit_importance(network: Network, batches: Iterable[dict[str, Tensor]]) -> list[Tensor]:
@@ -57,28 +70,20 @@ def unit_importance(network: Network, batches: Iterable[dict[str, Tensor]]) -> l
     list of Tensor, shape (units,)
         One a layer.
     """
-    pairs, read = feed_forward_of(network.encoder), dict[int, Tensor]()
-    found = [torch.zeros(back.in_features) for _, back in pairs]
+    backs = [back for _, back in feed_forward_of(network.encoder)]
+    found, read = [torch.zeros(back.in_features) for back in backs], dict[int, Tensor]()
 
-    def hook(layer: int) -> torch.utils.hooks.RemovableHandle:
-        def keep(_: nn.Module, given: tuple[Tensor, ...]) -> None:
-            given[0].retain_grad()
-            read[layer] = given[0]
+    def keep(layer: int, _: nn.Module, given: tuple[Tensor, ...]) -> None:
+        read[layer] = given[0]
 
-        return pairs[layer][1].register_forward_pre_hook(keep)
-
-    hooks = [hook(layer) for layer in range(len(pairs))]
+    hooks = [back.register_forward_pre_hook(partial(keep, layer)) for layer, back in enumerate(backs)]
     network.eval()
     try:
         for batch in batches:
-            network.zero_grad()
-            network(**batch)["loss"].backward()
-            tokens = batch["attention_mask"].bool()
-            for layer, values in read.items():
-                if values.grad is not None:
-                    found[layer] += ((values.detach() * values.grad)[tokens] ** 2).sum(0)
+            loss, tokens = network(**batch)["loss"], batch["attention_mask"].bool()
+            for layer, slope in zip(read, torch.autograd.grad(loss, [*read.values()]), strict=True):
+                found[layer] += ((read[layer].detach() * slope)[tokens] ** 2).sum(0)
     finally:
-        network.zero_grad()
         for handle in hooks:
             handle.remove()
     return found
@@ -87,9 +92,9 @@ def unit_importance(network: Network, batches: Iterable[dict[str, Tensor]]) -> l
 def prune_units(encoder: nn.Module, importance: Sequence[Tensor], width: int) -> None:
     """Keep the most important units of each layer, in their order, and write their number to the configuration.
 
-    A layer that has no more than ``width`` units stays as it is, as they all do then.
+    An encoder that has no more than ``width`` units a layer stays as it is.
     """
-    pairs = feed_forward_of(encoder)
+    pairs, name = feed_forward_of(encoder), _width_in(encoder.config)
     if all(back.in_features <= width for _, back in pairs):
         return
     for (wide, back), values in zip(pairs, importance, strict=True):
@@ -98,10 +103,14 @@ def prune_units(encoder: nn.Module, importance: Sequence[Tensor], width: int) ->
         if wide.bias is not None:
             wide.bias = nn.Parameter(wide.bias.data[kept])
         wide.out_features = back.in_features = width
+    setattr(encoder.config, name, width)
+
+
+def _width_in(config: object) -> str:
+    """Name what tells the number of units in a configuration."""
     for name in WIDTHS:
-        if hasattr(encoder.config, name):
-            setattr(encoder.config, name, width)
-            return
+        if hasattr(config, name):
+            return name
     raise ModelError(
         f"feed_forward: expected {' or '.join(WIDTHS)} in the encoder's configuration; found none. Leave it 0."
     )

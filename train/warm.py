@@ -23,7 +23,7 @@ from train.keys import base_revision, code_hashes, digest, rows_key
 from train.labels import Example
 from train.network import Network, load_base
 from train.params import FinetuneParams
-from train.prune import feed_forward_of, prune_units, unit_importance
+from train.prune import check_prunable, prune_units, unit_importance
 
 READ_TO_PRUNE = 2_000
 """Rows that tell which units stay."""
@@ -71,14 +71,13 @@ def warm_up(
             say("feed_forward: nothing is learnt first that would tell which units may go; the encoder keeps all")
         return params, mixed
     if params.feed_forward:
-        feed_forward_of(load_base(params.base)[0])  # one that cannot be pruned is refused before it learns for an hour
+        check_prunable(load_base(params.base)[0])  # before anything learns for an hour
     place.mkdir(parents=True, exist_ok=True)
     seeds = range(seed, seed + params.warm_networks)
     found = [_warm_network(params, grammar, schema, authored, seed=s, place=place, say=say) for s in seeds]
     base = found[0] if len(found) == 1 else _mean_network(found, schema, place)
     if params.feed_forward:
-        drawn = _drawn(grammar, schema, params, params.warm_sentences, seed=seed)
-        base = _pruned_network(base, params, schema, [*authored, *drawn], seed=seed, place=place)
+        base = _pruned_network(base, params, grammar, schema, authored, seed=seed, place=place)
     return replace(params, base=str(base)), mixed
 
 
@@ -135,15 +134,23 @@ def _mean_network(networks: Sequence[Path], schema: Schema, place: Path) -> Path
 
 
 def _pruned_network(
-    base: Path, params: FinetuneParams, schema: Schema, rows: Sequence[Example], *, seed: int, place: Path
+    base: Path,
+    params: FinetuneParams,
+    grammar: Grammar | None,
+    schema: Schema,
+    authored: Sequence[Example],
+    *,
+    seed: int,
+    place: Path,
 ) -> Path:
-    chosen = [rows[n] for n in sorted(np.random.default_rng(seed).permutation(len(rows))[:READ_TO_PRUNE].tolist())]
-    folder = place / f"warm-{digest([base.name, params.feed_forward, rows_key(chosen)])}"
+    folder = place / f"warm-{digest([base.name, params.feed_forward])}"  # the first hangs on all that is read here
     if not folder.exists():
+        rows = [*authored, *_drawn(grammar, schema, params, params.warm_sentences, seed=seed)]
+        chosen = np.random.default_rng(seed).permutation(len(rows))[:READ_TO_PRUNE].tolist()
         encoder, tokenizer = load_for(replace(params, base=str(base)))
         network = Network(encoder, schema)
         network.take_heads(str(base))
-        data = to_dataset(chosen, schema, tokenizer.backend_tokenizer, params)
+        data = to_dataset([rows[n] for n in chosen], schema, tokenizer.backend_tokenizer, params)
         collate = Collator(tokenizer.pad_token_id or 0, tokenizer.padding_side)
         importance = unit_importance(network, (batch for _, batch in in_batches(data, collate)))
         prune_units(encoder, importance, params.feed_forward)

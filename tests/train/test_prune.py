@@ -19,11 +19,11 @@ from train.batches import Collator, in_batches, to_dataset
 from train.export import export_onnx, to_int8
 from train.network import HEADS, Network, load_base
 from train.params import FinetuneParams
-from train.prune import feed_forward_of, prune_units, unit_importance
+from train.prune import check_prunable, feed_forward_of, prune_units, unit_importance
 from train.restore import give_weights
 from train.warm import warm_up
 
-USED = 24
+USED = 40
 """Units of 64 in each layer that a network is made to use."""
 
 Batches = list[dict[str, torch.Tensor]]
@@ -63,13 +63,8 @@ def test_units_that_are_not_used_go_and_nothing_changes(network: Network, batche
     assert all(weight.grad is None for weight in network.parameters())
     prune_units(network.encoder, importance, USED)
     torch.testing.assert_close(answers(network, batches), before)
-    assert [(wide.out_features, back.in_features) for wide, back in feed_forward_of_narrow(network)] == [
-        (USED, USED)
-    ] * 2
-
-
-def feed_forward_of_narrow(network: Network) -> list[tuple[nn.Linear, nn.Linear]]:
-    return [(layer.intermediate.dense, layer.output.dense) for layer in network.encoder.encoder.layer]
+    found = feed_forward_of(network.encoder)
+    assert [(wide.out_features, back.in_features) for wide, back in found] == [(USED, USED)] * 2
 
 
 def test_importance_is_what_a_unit_adds_to_the_loss(network: Network, batches: Batches):
@@ -116,12 +111,12 @@ def test_a_pruned_network_is_restored_from_its_graph(
 ):
     for weight in network.parameters():  # biases are all 0 and norms all 1 where nothing was learnt
         nn.init.normal_(weight, std=0.2)
-    prune_units(network.encoder, unit_importance(network, batches), USED + 16)
+    prune_units(network.encoder, unit_importance(network, batches), USED + 8)
     export_onnx(network, tmp_path / "float.onnx")
     to_int8(tmp_path / "float.onnx", tmp_path / "int8.onnx", longest=LONGEST)
     whole = Network(load_base(params.base)[0], schema).eval()
     give_weights(whole, tmp_path / f"{graph}.onnx")
-    assert whole.encoder.config.intermediate_size == USED + 16
+    assert whole.encoder.config.intermediate_size == USED + 8
     allowed = 1e-6 if graph == "float" else ROUNDED
     for name, weight in network.named_parameters():
         if "pooler" not in name:  # of which the graph has nothing
@@ -155,13 +150,18 @@ def test_a_gated_part_is_refused():
         ModelError, match="feed_forward: expected layers that widen once and narrow once; found 2 and 1"
     ):
         feed_forward_of(nn.Sequential(nn.ModuleList([Gated(), Gated()])))
+    with pytest.raises(ModelError, match="found 0 and 0"):  # without layers
+        feed_forward_of(nn.Sequential(nn.Embedding(8, 8)))
 
 
 def test_a_configuration_without_a_width_is_refused(network: Network):
     importance = [torch.rand(64), torch.rand(64)]
     network.encoder.config = SimpleNamespace()
-    with pytest.raises(ModelError, match="expected intermediate_size or hidden_dim or ffn_dim"):
-        prune_units(network.encoder, importance, USED)
+    before = deepcopy(network.state_dict())
+    for refuse in (check_prunable, lambda encoder: prune_units(encoder, importance, USED)):
+        with pytest.raises(ModelError, match="expected intermediate_size or hidden_dim or ffn_dim"):
+            refuse(network.encoder)
+    torch.testing.assert_close(network.state_dict(), before)
 
 
 def test_what_is_learnt_first_tells_what_stays(examples, schema: Schema, params: FinetuneParams, tmp_path: Path):
@@ -175,7 +175,7 @@ def test_what_is_learnt_first_tells_what_stays(examples, schema: Schema, params:
     before, after = (Network(load_base(p.base)[0], schema) for p in (whole, first[0]))
     assert after.encoder.config.intermediate_size == USED < before.encoder.config.intermediate_size
     assert Path(first[0].base, HEADS).is_file()
-    for (_, old), (_, new) in zip(feed_forward_of_narrow(before), feed_forward_of_narrow(after), strict=True):
+    for (_, old), (_, new) in zip(feed_forward_of(before.encoder), feed_forward_of(after.encoder), strict=True):
         columns = {tuple(column) for column in old.weight.T.tolist()}
         assert all(tuple(column) in columns for column in new.weight.T.tolist())
     said.clear()
@@ -187,15 +187,8 @@ def test_what_is_learnt_first_tells_what_stays(examples, schema: Schema, params:
 def test_what_cannot_be_pruned_learns_nothing(examples, schema: Schema, params: FinetuneParams, tmp_path: Path):
     shutil.copytree(params.base, tmp_path / "base")
     (tmp_path / "base" / "model.safetensors").unlink()
-    config = ModernBertConfig(
-        vocab_size=400,
-        pad_token_id=0,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-    )
-    ModernBertModel(config).save_pretrained(tmp_path / "base")
+    gated = ModernBertConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2)
+    ModernBertModel(gated).save_pretrained(tmp_path / "base")
     wanted, said = replace(params, base=str(tmp_path / "base"), warm_epochs=1, feed_forward=USED), list[str]()
     with pytest.raises(ModelError, match="feed_forward: expected layers that widen once and narrow once"):
         warm_up(wanted, None, schema, examples, seed=0, place=tmp_path / "place", say=said.append)
