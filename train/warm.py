@@ -77,7 +77,11 @@ def warm_up(
     found = [_warm_network(params, grammar, schema, authored, seed=s, place=place, say=say) for s in seeds]
     base = found[0] if len(found) == 1 else _mean_network(found, schema, place)
     if params.feed_forward:
-        base = _pruned_network(base, params, grammar, schema, authored, seed=seed, place=place)
+
+        def read() -> list[Example]:
+            return [*authored, *_drawn(grammar, schema, params, params.warm_sentences, seed=seed)]
+
+        base = _pruned_network(base, params, schema, read, place=place)
     return replace(params, base=str(base)), mixed
 
 
@@ -134,19 +138,12 @@ def _mean_network(networks: Sequence[Path], schema: Schema, place: Path) -> Path
 
 
 def _pruned_network(
-    base: Path,
-    params: FinetuneParams,
-    grammar: Grammar | None,
-    schema: Schema,
-    authored: Sequence[Example],
-    *,
-    seed: int,
-    place: Path,
+    base: Path, params: FinetuneParams, schema: Schema, read: Callable[[], list[Example]], *, place: Path
 ) -> Path:
     folder = place / f"warm-{digest([base.name, params.feed_forward])}"  # the first hangs on all that is read here
     if not folder.exists():
-        rows = [*authored, *_drawn(grammar, schema, params, params.warm_sentences, seed=seed)]
-        chosen = np.random.default_rng(seed).permutation(len(rows))[:READ_TO_PRUNE].tolist()
+        rows = read()
+        chosen = np.random.default_rng(0).permutation(len(rows))[:READ_TO_PRUNE].tolist()
         encoder, tokenizer = load_for(replace(params, base=str(base)))
         network = Network(encoder, schema)
         network.take_heads(str(base))
