@@ -148,6 +148,8 @@ def calibration_shares(folder: Path, tagger: Tagger) -> dict[str, Floats]:
     result = {}
     try:
         report, parts, kind = json.loads(path.read_bytes()), record.logits, _kind(tagger)
+        if report["sentences"] < len(record.rows):  # after an update, with rows whose texts were not at hand
+            return {}
         mixed = kind == "mixed"
         logits = mix_logits(parts["transformer"], parts["baseline"], tagger.manifest.mix) if mixed else parts[kind]
         scores = probabilities(logits, tagger.schema, tagger.manifest.calibration)

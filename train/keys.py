@@ -41,7 +41,7 @@ CODE = {
     ),
     "gate": ("gate.py", "../newslean/gate.py"),
     "update": ("update.py", "known.py", "kept.py", "record.py"),
-    "restore": ("restore.py",),
+    "restore": ("restore.py", "prune.py"),
     "curve": ("curve.py",),
 }
 """Modules whose change makes the fits of a kind of model, or what is made of them, void."""

@@ -99,6 +99,11 @@ def _with_network(run: Run, manifest: Manifest, known: Known) -> Known | str:
     found = (manifest.context, manifest.max_length)
     if found != (run.finetuned.context, run.finetuned.max_length):
         return f"{known.version} reads other context or length than the parameters say"
+    width = manifest.params.get("finetuned", {}).get("feed_forward", 0)
+    if width != run.finetuned.feed_forward:  # nothing is pruned once it has learnt what follows
+        return (
+            f"{known.version} was made with feed_forward = {width}, and the parameters say {run.finetuned.feed_forward}"
+        )
     base = manifest.base.get("name", "an encoder without a name")
     if base != run.finetuned.base:  # the update would be of the old encoder, under a card that names the new one
         return f"{known.version} was made from {base}, and the parameters say {run.finetuned.base}"
@@ -136,7 +141,8 @@ def prepare(run: Run, known: Known, plan: Plan) -> str:
         parity = restore_network(folder, read_manifest(folder), run.finetuned, run.examples, known.network)
     except ModelError as error:
         return str(error)
-    run.say(f"{parity.equal:.1%} of the labels of {parity.sentences} sentences are the graph's")
+    read = f"{parity.sentences:,} {run.schema.unit}s"
+    run.say(f"put together: it gives {parity.equal:.1%} of the labels that the graph gives, on {read}")
     return ""
 
 

@@ -80,7 +80,8 @@ def unit_importance(network: Network, batches: Iterable[dict[str, Tensor]]) -> l
     network.eval()
     try:
         for batch in batches:
-            loss, tokens = network(**batch)["loss"], batch["attention_mask"].bool()
+            # The mean over rows, or those of a short batch would count for more.
+            loss, tokens = network(**batch)["loss"] * len(batch["labels"]), batch["attention_mask"].bool()
             for layer, slope in zip(read, torch.autograd.grad(loss, [*read.values()]), strict=True):
                 found[layer] += ((read[layer].detach() * slope)[tokens] ** 2).sum(0)
     finally:

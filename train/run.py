@@ -62,6 +62,10 @@ class Run:
     def __post_init__(self) -> None:
         if self.schema.unit == "text":  # nothing stands around a text that is read as a whole
             object.__setattr__(self, "finetuned", replace(self.finetuned, context="none"))
+        learns_first = self.first or (self.grammar and self.finetuned.warm_sentences)
+        if self.finetuned.feed_forward and not self.start and not learns_first:
+            self.say("feed_forward: nothing is learnt first that would tell which units may go; the encoder keeps all")
+            object.__setattr__(self, "finetuned", replace(self.finetuned, feed_forward=0))
 
     def check(self) -> None:
         """Raise a DataError if there are too few articles to hold one out."""
@@ -139,7 +143,7 @@ class Run:
             return digest([asdict(self.baseline), bool(self.first), code_hashes(kind)])
         params = asdict(self.finetuned), base_revision(self.finetuned.base)
         parts = [params, self.grammar_hash, [*self.shares.items()], code_hashes(kind)]
-        return digest([*parts, self.start, code_hashes("update")] if self.start else parts)
+        return digest([*parts, self.start, *map(code_hashes, ("update", "restore"))] if self.start else parts)
 
     @property
     def grammar_hash(self) -> str:

@@ -110,7 +110,7 @@ def _fit(run: Run, known: Known, plan: Plan, rows: list[Example], name: str) -> 
     folder = run.fits("transformer") / f"checkpoints-{name}"
     params = replace(run.finetuned, base=str(known.network))
     fit = finetune(rows, [], run.schema, params, seed=run.seed, folder=folder, progress=run.progress)
-    fewer = len(plan.new) + len(plan.changed) < len(known.record.rows)
+    fewer = len(plan.new) + len(plan.changed) < len(known.record.seen)
     if known.network and (fewer or not plan.whole):
         fit.network.average([known.network])
     return fit

@@ -67,11 +67,7 @@ def warm_up(
     """
     mixed = _drawn(grammar, schema, params, params.mixed_sentences, seed=seed + params.warm_networks)
     if not authored and not (grammar and params.warm_sentences):
-        if params.feed_forward:
-            say("feed_forward: nothing is learnt first that would tell which units may go; the encoder keeps all")
         return params, mixed
-    if params.feed_forward:
-        check_prunable(load_base(params.base)[0])  # before anything learns for an hour
     place.mkdir(parents=True, exist_ok=True)
     seeds = range(seed, seed + params.warm_networks)
     found = [_warm_network(params, grammar, schema, authored, seed=s, place=place, say=say) for s in seeds]
@@ -115,6 +111,8 @@ def _warm_network(
     ]
     folder = place / f"warm-{digest(parts)}"
     if not folder.exists():
+        if params.feed_forward:
+            check_prunable(load_base(params.base)[0])  # before anything learns for an hour
         drawn = _drawn(grammar, schema, params, params.warm_sentences, seed=seed)
         say(f"warm start: {len(authored):,} authored sentences, {len(drawn):,} of the grammar")
         with _whole(folder) as (whole, checkpoints):

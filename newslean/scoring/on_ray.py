@@ -111,9 +111,9 @@ class _Run:
             while (piece := self._next()) is not None:
                 result = None
                 if piece.batch is not None:
-                    self.asked = time.monotonic()
+                    self._ask(time.monotonic())
                     result = next(results)
-                    self.asked = float("inf")
+                    self._ask(float("inf"))
                     self.done += 1
                 with self.room:
                     self.under_way -= 1
@@ -123,6 +123,10 @@ class _Run:
             self.left = True
             results.close()
             reader.join(timeout=5)
+
+    def _ask(self, since: float) -> None:
+        with self.room:  # the reader may be about to write it, too
+            self.asked = since
 
     def _next(self) -> Piece | None:
         while True:
@@ -170,9 +174,13 @@ class _Run:
         """
         import ray
 
-        if time.monotonic() - self.asked < STALL or not ray.get(self.feed.starved.remote()):
+        asked = self.asked
+        if time.monotonic() - asked < STALL or not ray.get(self.feed.starved.remote()):
             return False
-        self.asked = time.monotonic()
+        with self.room:
+            if self.asked != asked:  # the result has come meanwhile
+                return False
+            self.asked = time.monotonic()
         return True
 
     def _results(self) -> Generator[pa.RecordBatch, None, None]:

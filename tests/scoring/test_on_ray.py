@@ -184,6 +184,27 @@ def test_a_batch_may_be_asked_for_again_until_it_is_done():
     asyncio.run(asyncio.wait_for(use(), timeout=10))
 
 
+def test_the_feed_says_whether_somebody_waits():
+    batch = pa.RecordBatch.from_pydict({"n": [5]})
+
+    async def use() -> None:
+        feed = Feed()
+        assert not await feed.starved()
+        waiting = asyncio.create_task(feed.take(5))
+        await asyncio.sleep(0)
+        assert await feed.starved()
+        await feed.give(5, batch, 0)
+        assert (await waiting).equals(batch)
+        assert not await feed.starved()
+        gone = asyncio.create_task(feed.take(6))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        assert not await feed.starved()
+
+    asyncio.run(asyncio.wait_for(use(), timeout=10))
+
+
 @needs_ray
 def test_what_the_reader_raises_reaches_the_caller():
     def broken():
@@ -198,8 +219,11 @@ def test_what_the_reader_raises_reaches_the_caller():
 
 
 @needs_ray
-@pytest.mark.parametrize(("starved", "asked", "given"), [(True, True, 6), (False, True, 2), (True, False, 2)])
-def test_more_is_read_where_a_lost_result_waits_behind_a_later_batch(monkeypatch, starved, asked, given):
+@pytest.mark.parametrize(
+    ("starved", "asked", "come", "given"),
+    [(True, True, False, 6), (False, True, False, 2), (True, False, False, 2), (True, True, True, 2)],
+)
+def test_more_is_read_where_a_lost_result_waits_behind_a_later_batch(monkeypatch, starved, asked, come, given):
     """An actor that waits for what there is no room for would never get to what is done anew, and waited for."""
     import ray
 
@@ -212,7 +236,13 @@ def test_more_is_read_where_a_lost_result_waits_behind_a_later_batch(monkeypatch
     monkeypatch.setattr(on_ray, "STALL", 0.0)
     monkeypatch.setattr(on_ray, "PATIENCE", 0.01)
     run = object.__new__(on_ray._Run)  # of a cluster that answers at once
-    run.feed = SimpleNamespace(give=Call(lambda number, batch, done: got.append(number)), starved=Call(lambda: starved))
+
+    def answer() -> bool:
+        if come:  # the result, while this was being asked
+            run._ask(float("inf"))
+        return starved
+
+    run.feed = SimpleNamespace(give=Call(lambda number, batch, done: got.append(number)), starved=Call(answer))
     run.room, run.most, run.under_way, run.asked = threading.Condition(), 2, 0, 0.0 if asked else float("inf")
     run.read, run.done, run.left = SimpleQueue(), 0, False
     batch = pa.RecordBatch.from_pydict({"n": [1]})

@@ -118,6 +118,9 @@ def test_what_a_model_was_calibrated_on_is_read_where_all_rows_were(make_run: Ca
     many = {label: 25 * number for label, number in topic["support"].items()}
     assert not known(sentences=25 * topic["sentences"], support=many)  # only the natural ones of so many rows
     assert not known(sentences=0)
+    few = {**report, "sentences": report["sentences"] - 1}  # an update measures what is at hand, and keeps all answers
+    path.write_text(json.dumps(few))
+    assert calibration_shares(model_folder, tagger) == {}
     path.write_text("{}")
     with pytest.raises(ModelError, match="expected the report of this model"):
         calibration_shares(model_folder, tagger)

@@ -81,13 +81,16 @@ def test_the_network_goes_half_of_the_way(clone: Run, monkeypatch: pytest.Monkey
     run = replace(clone, seed=4, start=known.version, earlier=known.record)  # another seed, whose fits are not kept yet
     plan = plan_update(run, known)
     many = [*plan.replay] * len(known.record.rows)
-    for made, half in (
-        (plan, True),
-        (replace(plan, changed=many), True),
-        (replace(plan, whole=True), True),
-        (replace(plan, whole=True, changed=many), False),
+    more_seen = np.arange(10 * len(many), dtype=np.uint64)  # authored rows, say, which no record answers
+    taught = replace(known, record=replace(known.record, seen=more_seen))
+    for where, made, half in (
+        (known, plan, True),
+        (known, replace(plan, changed=many), True),
+        (known, replace(plan, whole=True), True),
+        (known, replace(plan, whole=True, changed=many), False),
+        (taught, replace(plan, whole=True, changed=many), True),
     ):
-        found = update._fit(run, known, made, made.replay, "some").network.state_dict()
+        found = update._fit(run, where, made, made.replay, "some").network.state_dict()
         before = {f"encoder.{name}": weight for name, weight in load_file(known.network / "model.safetensors").items()}
         further = trained_further.pop()
         for name, weight in before.items():

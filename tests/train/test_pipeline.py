@@ -91,6 +91,19 @@ def test_encoder_and_baseline_answer_together(trained: SimpleNamespace):
     np.testing.assert_allclose(mixed["topic"], (alone["topic"] + other["topic"]) / 2, atol=1e-5)
 
 
+def test_nothing_is_pruned_where_nothing_is_learnt_first(trained: SimpleNamespace):
+    """And no manifest says otherwise."""
+    said: list[str] = []
+    narrow = replace(trained.run.finetuned, feed_forward=8)
+    run = replace(trained.run, finetuned=narrow, say=said.append)
+    assert (run.finetuned.feed_forward, len(said)) == (0, 1)
+    assert said[0].endswith("the encoder keeps all")
+    invented = [replace(e, source="authored") for e in run.files.examples[:6]]
+    files = replace(run.files, examples=[*run.files.examples, *invented])
+    first = replace(run, finetuned=replace(narrow, warm_epochs=1), files=files)
+    assert (first.finetuned.feed_forward, len(said)) == (8, 1)
+
+
 def test_the_key_hangs_on_all_that_matters(trained: SimpleNamespace):
     run = trained.run
 

@@ -283,7 +283,8 @@ def test_without_its_network_a_model_is_trained_from_scratch(
         assert (known.network / "heads.safetensors").is_file()
         assert known.network.is_relative_to(tmp_path / "fresh")
     assert [line.endswith("so its graph is turned back to one") for line in lines] == [True, False]  # once
-    assert lines[1].endswith(" sentences are the graph's")
+    assert lines[1].startswith("put together: it gives ")
+    assert lines[1].endswith("% of the labels that the graph gives, on 48 sentences")
     other = replace(clone, work=tmp_path / "other")
     with monkeypatch.context() as patch:
         patch.setattr("train.restore.weights_of", lambda *_: {})
@@ -294,6 +295,8 @@ def test_without_its_network_a_model_is_trained_from_scratch(
     )
     assert "other labels" in find_known(replace(run, schema=Schema((schema["mood"],))))
     assert "other context" in find_known(replace(run, finetuned=replace(run.finetuned, context="before")))
+    narrower = replace(run, start="x", finetuned=replace(run.finetuned, feed_forward=8))
+    assert find_known(narrower).endswith(" was made with feed_forward = 0, and the parameters say 8")
     other = replace(run, finetuned=replace(run.finetuned, base="package:other"))
     assert find_known(other).endswith(f"was made from {run.finetuned.base}, and the parameters say package:other")
     assert find_known(other, only="baseline").network is None  # a baseline has no encoder
