@@ -401,3 +401,14 @@ def test_a_dimension_that_no_row_is_coded_in(make_run: Callable[..., Run], schem
     with pytest.raises(DataError, match="expected rows coded in each dimension; found none in joke"):
         retrain(run, Order(only="baseline"))
     assert not run.models.exists()
+
+
+def test_labels_that_no_row_has_are_named(make_run: Callable[..., Run], schema: Schema, tmp_path: Path):
+    more = [replace(d, labels=(*d.labels, f"new_{d.name}")) for d in schema.dimensions]
+    said: list[str] = []
+    retrain(replace(make_run(tmp_path, schema=Schema(tuple(more))), say=said.append), Order(only="baseline"))
+    told = [line for line in said if "no row has" in line]
+    assert told == [
+        "topic: no row has new_topic: what the model says of it rests on nothing",
+        "mood: no row has new_mood: what the model says of it rests on nothing",
+    ]
