@@ -4,6 +4,7 @@ Knows examples, parameters and one seed; gives a trained network. Does not
 know folds, calibration or model folders.
 """
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -225,14 +226,18 @@ def _arguments(
     )
 
 
+def _is_whole(checkpoint: Path) -> bool:
+    """Say whether a checkpoint was written to its end: state and arguments are what comes last, in either order."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_bytes())
+    except (OSError, ValueError):  # not there, or cut off by a kill
+        return False
+    return (checkpoint / "training_args.bin").is_file()
+
+
 def _train(trainer: Trainer, folder: Path) -> None:
     checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    # trainer_state.json is written last but for the arguments: without it the checkpoint was cut off by a kill.
-    whole = [
-        path
-        for path in checkpoints
-        if (path / "trainer_state.json").is_file() and (path / "training_args.bin").is_file()
-    ]
+    whole = [path for path in checkpoints if _is_whole(path)]
     for path in set(checkpoints) - set(whole):
         shutil.rmtree(path)
     if not whole:

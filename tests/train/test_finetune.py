@@ -205,7 +205,11 @@ def test_a_killed_fit_goes_on_and_ends_the_same(rows, schema: Schema, params, tm
         process.communicate()
     assert list((killed / "checkpoints").glob("checkpoint-*/trainer_state.json"))
     # A checkpoint that the kill cut off must not be taken up.
-    (killed / "checkpoints" / "checkpoint-999").mkdir()
+    (killed / "checkpoints" / "checkpoint-998").mkdir()
+    cut = killed / "checkpoints" / "checkpoint-999"
+    cut.mkdir()
+    (cut / "training_args.bin").touch()
+    (cut / "trainer_state.json").touch()  # opened, and nothing written yet
     _finish(_start(killed, task, hang_at=0))
     _finish(other)
     assert (whole / "epochs.txt").read_text().split() == ["1", "2", "3", "4"]
