@@ -128,8 +128,9 @@ def calibration_shares(folder: Path, tagger: Tagger) -> dict[str, Floats]:
     """Read the shares of the labels among the rows that a model's probabilities were calibrated on.
 
     `train.calibrate` takes those out of fold that are natural, which no file in the folder marks: the shares are known
-    only where there are so few rows that all of them were taken. And they are of use only where probabilities are as
-    frequent as what they promise: from them expectation maximisation must find the shares of these very rows.
+    only where there are so few rows that all of them were taken, and the report counts all. And they are of use only
+    where probabilities are as frequent as what they promise: from them expectation maximisation must find the shares of
+    these very rows.
 
     Returns
     -------

@@ -4,7 +4,6 @@ Knows examples, parameters and one seed; gives a trained network. Does not
 know folds, calibration or model folders.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -226,25 +225,22 @@ def _arguments(
     )
 
 
-def _is_whole(checkpoint: Path) -> bool:
-    """Say whether a checkpoint was written to its end: state and arguments are what comes last, in either order."""
+def _state_of(checkpoint: Path) -> TrainerState | None:
+    """Read a checkpoint's state, which is written last; None where a kill cut the checkpoint off."""
     try:
-        json.loads((checkpoint / "trainer_state.json").read_bytes())
-    except (OSError, ValueError):  # not there, or cut off by a kill
-        return False
-    return (checkpoint / "training_args.bin").is_file()
+        return TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    except (OSError, ValueError):
+        return None
 
 
 def _train(trainer: Trainer, folder: Path) -> None:
-    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    whole = [path for path in checkpoints if _is_whole(path)]
-    for path in set(checkpoints) - set(whole):
-        shutil.rmtree(path)
-    if not whole:
-        trainer.train()
-        return
-    state = TrainerState.load_from_json(str(whole[-1] / "trainer_state.json"))
-    if state.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"]:
+    newest, state = None, None
+    for path in sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2])):
+        if found := _state_of(path):
+            newest, state = str(path), found
+        else:
+            shutil.rmtree(path)
+    if state and state.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"]:
         # Killed after its last epoch: the Trainer would run one more before it stops again.
         trainer.args.num_train_epochs = round(state.epoch)
-    trainer.train(resume_from_checkpoint=str(whole[-1]))
+    trainer.train(resume_from_checkpoint=newest)

@@ -99,19 +99,16 @@ def retrain(run: Run, order: Order) -> tuple[Path, bool]:
 
 
 def _check_coded(run: Run) -> None:
-    """Refuse a dimension that no row is coded in, of which every answer would be made up; name labels without a row."""
+    """Refuse a dimension that no row is coded in, of which every answer would be made up."""
     rows = [e.labels for e in (*run.examples, *run.first)]
     if rows and (none := [name for name in run.schema.names if not any(name in labels for labels in rows)]):
         found = f"expected rows coded in each dimension; found none in {', '.join(none)}"
         raise DataError(f"labels: {found}. Code some, or take it out of schema.toml.")
-    for d in run.schema.dimensions:
-        given = {label for labels in rows for label in (labels.get(d.name, []) if d.multi else [labels.get(d.name)])}
-        if missing := [label for label in d.labels if label not in given]:
-            run.say(f"{d.name}: no row has {', '.join(missing)}: what the model says of it rests on nothing")
 
 
 def _train(run: Run, order: Order) -> Path:
     run.tell_left_out()
+    run.tell_unlearnt()
     if order.only:
         from train.alone import train_baseline
 

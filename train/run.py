@@ -17,6 +17,7 @@ from train.folds import assign_folds
 from train.grammar import Grammar
 from train.keys import base_revision, code_hashes, digest, rows_key
 from train.labels import AUTHORED_SOURCE, Example, LabelFiles
+from train.metrics import indicator
 from train.params import BaselineParams, FinetuneParams
 from train.record import Record, related
 
@@ -62,8 +63,7 @@ class Run:
     def __post_init__(self) -> None:
         if self.schema.unit == "text":  # nothing stands around a text that is read as a whole
             object.__setattr__(self, "finetuned", replace(self.finetuned, context="none"))
-        learns_first = self.first or (self.grammar and self.finetuned.warm_sentences)
-        if self.finetuned.feed_forward and not self.start and not learns_first:
+        if self.finetuned.feed_forward and not self.start and not self.learns_first:
             self.say("feed_forward: nothing is learnt first that would tell which units may go; the encoder keeps all")
             object.__setattr__(self, "finetuned", replace(self.finetuned, feed_forward=0))
 
@@ -87,6 +87,14 @@ class Run:
             others = f"{self.start} has learnt from others of their articles"
             self.say(f"{found:,} {unit}s are learnt, but not measured: {others}")
 
+    def tell_unlearnt(self) -> None:
+        """Name labels that no row has."""
+        rows = [e.labels for e in (*self.examples, *self.first)]
+        for d in self.schema.dimensions:
+            counts = indicator(d, [labels[d.name] for labels in rows if d.name in labels]).sum(0)
+            if missing := [label for label, count in zip(d.labels, counts, strict=True) if not count]:
+                self.say(f"{d.name}: no row has {', '.join(missing)}: what the model says of it rests on nothing")
+
     @cached_property
     def _parted(self) -> tuple[list[Example], list[Example]]:
         return part_rows(self.files.examples)
@@ -105,6 +113,11 @@ class Run:
     def first(self) -> list[Example]:
         """Rows that are learnt and never held out: `authored` and `unmeasured` ones."""
         return [*self.authored, *self.unmeasured]
+
+    @property
+    def learns_first(self) -> bool:
+        """Whether a network trained from scratch learns something before the examples."""
+        return bool(self.first or (self.grammar and self.finetuned.warm_sentences))
 
     @property
     def authored(self) -> list[Example]:
