@@ -80,10 +80,9 @@ def unit_importance(network: Network, batches: Iterable[dict[str, Tensor]]) -> l
     network.eval()
     try:
         for batch in batches:
-            # The mean over rows, or those of a short batch would count for more.
-            loss, tokens = network(**batch)["loss"] * len(batch["labels"]), batch["attention_mask"].bool()
+            loss = network(**batch)["loss"] * len(batch["labels"])  # the sum, or rows of a short batch would count more
             for layer, slope in zip(read, torch.autograd.grad(loss, [*read.values()]), strict=True):
-                found[layer] += ((read[layer].detach() * slope)[tokens] ** 2).sum(0)
+                found[layer] += ((read[layer].detach() * slope) ** 2).sum((0, 1))  # nothing hangs on padding: 0
     finally:
         for handle in hooks:
             handle.remove()

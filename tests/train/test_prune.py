@@ -77,7 +77,8 @@ def test_importance_is_what_a_unit_adds_to_the_loss(network: Network, batches: B
     cut = {name: values[:, :width] for name, values in batch.items() if name != "labels"} | {"labels": batch["labels"]}
     loss, step, unit = network(**cut)["loss"].item(), 1e-2, 7
     importance = unit_importance(network, [cut])
-    torch.testing.assert_close(unit_importance(network, [batch]), importance)  # padding counts for nothing
+    padded = unit_importance(network, [batch])
+    torch.testing.assert_close(padded, importance, rtol=1e-3, atol=1e-14)  # padding counts for nothing
     changed = deepcopy(network)
     back = feed_forward_of(changed.encoder)[-1][1]
     moved = []
@@ -102,7 +103,7 @@ def test_each_sentence_counts_the_same(network: Network, batches: Batches):
     one, others = ({name: values[part] for name, values in whole.items()} for part in (slice(0, 1), slice(1, 4)))
     together, parts = unit_importance(network, [whole]), unit_importance(network, [one, others])
     for values, expected in zip(parts, together, strict=True):
-        torch.testing.assert_close(values, expected)
+        torch.testing.assert_close(values, expected, rtol=1e-3, atol=1e-14)  # they are as small as 1e-7
 
 
 def test_a_pruned_encoder_is_saved_and_loaded(network: Network, batches: Batches, schema: Schema, tmp_path: Path):
