@@ -4,12 +4,10 @@ Knows authored rows, a grammar, parameters and a folder for the network. All
 folds share the result: what is invented leaks no article.
 """
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -18,6 +16,7 @@ from newslean.schema import Schema
 from train.batches import Collator, in_batches, to_dataset
 from train.draw import generate
 from train.finetune import finetune, load_for
+from train.folders import locked, replace_folder
 from train.grammar import Grammar
 from train.keys import base_revision, code_hashes, digest, rows_key
 from train.labels import Example
@@ -109,37 +108,36 @@ def _warm_network(
         seed,
         code_hashes("transformer"),
     ]
-    folder = place / f"warm-{digest(parts)}"
-    if not folder.exists():
+
+    def make(partial: Path) -> None:
         if params.feed_forward:
             check_prunable(load_base(params.base)[0])  # before anything learns for an hour
         drawn = _drawn(grammar, schema, params, params.warm_sentences, seed=seed)
         say(f"warm start: {len(authored):,} authored sentences, {len(drawn):,} of the grammar")
-        with _whole(folder) as (whole, checkpoints):
-            fit = finetune([*authored, *drawn], [], schema, once, seed=seed, folder=checkpoints)
-            fit.network.save(whole)
-            load_base(params.base)[1].save_pretrained(whole)
-    return folder
+        checkpoints = partial.with_name("checkpoints")
+        fit = finetune([*authored, *drawn], [], schema, once, seed=seed, folder=checkpoints)
+        fit.network.save(partial)
+        load_base(params.base)[1].save_pretrained(partial)
+
+    return _made_once(place / f"warm-{digest(parts)}", make)
 
 
 def _mean_network(networks: Sequence[Path], schema: Schema, place: Path) -> Path:
-    folder = place / f"warm-{digest([path.name for path in networks])}"
-    if not folder.exists():
+    def make(partial: Path) -> None:
         encoder, tokenizer = load_base(str(networks[0]))
         network = Network(encoder, schema)
         network.take_heads(str(networks[0]))
         network.average(networks[1:])
-        with _whole(folder) as (whole, _):
-            network.save(whole)
-            tokenizer.save_pretrained(whole)
-    return folder
+        network.save(partial)
+        tokenizer.save_pretrained(partial)
+
+    return _made_once(place / f"warm-{digest([path.name for path in networks])}", make)
 
 
 def _pruned_network(
     base: Path, params: FinetuneParams, schema: Schema, read: Callable[[], list[Example]], *, place: Path
 ) -> Path:
-    folder = place / f"warm-{digest([base.name, params.feed_forward])}"  # the first hangs on all that is read here
-    if not folder.exists():
+    def make(partial: Path) -> None:
         rows = read()
         chosen = np.random.default_rng(0).permutation(len(rows))[:READ_TO_PRUNE].tolist()
         encoder, tokenizer = load_for(replace(params, base=str(base)))
@@ -149,21 +147,27 @@ def _pruned_network(
         collate = Collator(tokenizer.pad_token_id or 0, tokenizer.padding_side)
         importance = unit_importance(network, (batch for _, batch in in_batches(data, collate)))
         prune_units(encoder, importance, params.feed_forward)
-        with _whole(folder) as (whole, _):
-            network.save(whole)
-            load_base(str(base))[1].save_pretrained(whole)
+        network.save(partial)
+        load_base(str(base))[1].save_pretrained(partial)
+
+    # The name of the first hangs on all that is read here.
+    return _made_once(place / f"warm-{digest([base.name, params.feed_forward])}", make)
+
+
+def _made_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """Have a folder made, unless it lies there, whole or not at all; what a killed run leaves, the next goes on from.
+
+    Runs may share the place: where the system can lock, the second waits for the first, and finds it made.
+    """
+    if not folder.exists():
+        beside = folder.with_name(f".{folder.name}")
+        with locked(beside):
+            if not folder.exists():
+                partial = beside / "network"
+                shutil.rmtree(partial, ignore_errors=True)
+                make(partial)
+                replace_folder(partial, folder)
     return folder
-
-
-@contextmanager
-def _whole(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Give a place for a network and one for checkpoints; what lies in the first becomes the folder, whole."""
-    # One each: runs may share the place.
-    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as partial:
-        whole = Path(partial, "network")
-        yield whole, Path(partial, "checkpoints")
-        with suppress(OSError):  # another run was first, with the same
-            os.replace(whole, folder)
 
 
 def _drawn(grammar: Grammar | None, schema: Schema, params: FinetuneParams, number: int, *, seed: int) -> list[Example]:

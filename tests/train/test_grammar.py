@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from shutil import copytree
 
@@ -16,7 +17,7 @@ from tests.train.test_keys import change_weights
 from train.draw import generate
 from train.finetune import finetune
 from train.grammar import Grammar, read_grammar
-from train.network import HEADS, load_base
+from train.network import HEADS, Network, load_base
 from train.warm import warm_up
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -221,6 +222,32 @@ def test_a_base_with_other_weights_is_warmed_up_anew(schema: Schema, examples, e
     change_weights(base)
     assert warm_up(wanted, None, schema, examples[:6], seed=0, place=tmp_path, say=said.append) != warm[0]
     assert len(said) == 2
+
+
+def test_a_stopped_warm_start_goes_on_and_ends_the_same(
+    schema: Schema, examples, params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    wanted = replace(params, warm_epochs=3, batch_size=4, check_steps=1)
+    rows, forward, steps = examples[:8], Network.forward, list[int]()
+    warm_up(wanted, None, schema, rows, seed=0, place=tmp_path / "whole", say=print)
+
+    @wraps(forward)
+    def stopped(network: Network, *args: object, **others: object) -> object:
+        steps.append(len(steps) + 1)
+        if len(steps) == 4:  # in the second of three epochs of two steps
+            raise KeyboardInterrupt
+        return forward(network, *args, **others)
+
+    monkeypatch.setattr(Network, "forward", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        warm_up(wanted, None, schema, rows, seed=0, place=tmp_path / "stopped", say=print)
+    assert not [*(tmp_path / "stopped").glob("warm-*")]
+    warm_up(wanted, None, schema, rows, seed=0, place=tmp_path / "stopped", say=print)
+    assert len(steps) == 4 + 4  # the first epoch is not learnt again
+    one, other = (load_file(next((tmp_path / name).glob("warm-*/model.safetensors"))) for name in ("whole", "stopped"))
+    for name, values in one.items():
+        torch.testing.assert_close(values, other[name])
+    assert {path.name for path in next((tmp_path / "stopped").glob(".warm-*")).iterdir()} <= {".lock"}
 
 
 @pytest.mark.parametrize("context", ["none", "before"])
