@@ -107,17 +107,20 @@ def fit_gate(
     Returns
     -------
     GateFit or None
-        None where there are too few relevant sentences to promise anything, or no others.
+        None where there are too few relevant sentences to promise anything, or no others, or too few articles of
+        either to hold some out.
     """
     # What no dimension calls relevant may be so in one that was not asked.
     examples = [e for e in examples if len(e.labels) == len(schema.dimensions) or is_relevant(e.labels, schema)]
     rows = [*examples, *background]
     relevant = np.array([is_relevant(e.labels, schema) for e in rows], dtype=bool)
-    if relevant.sum() < MIN_RELEVANT or relevant.all():
+    if relevant.sum() < MIN_RELEVANT:
+        return None
+    fold_of, scores = _folds(rows, seed=seed), np.zeros(len(rows))
+    if any(len({*relevant[fold_of != fold].tolist()}) < 2 for fold in {*fold_of.tolist()}):
         return None
     features, articles = _features([e.text for e in rows]), _numbered([e.doc for e in rows])
     weights = _weights(relevant, labelled=len(examples))
-    fold_of, scores = np.array(assign_folds(rows, folds=FOLDS, seed=seed)), np.zeros(len(rows))
     for fold in range(int(fold_of.max()) + 1):
         inside = fold_of == fold
         scores[inside] = features[inside] @ _fit(features[~inside], relevant[~inside], weights[~inside])
@@ -139,6 +142,13 @@ def fit_gate(
         relevant=int((counted & relevant).sum()),
         others=int((counted & ~relevant).sum()),
     )
+
+
+def _folds(rows: Sequence[Example], *, seed: int) -> NDArray[np.int64]:
+    try:
+        return np.array(assign_folds(rows, folds=FOLDS, seed=seed))
+    except ValueError:  # one article: without it nothing is left to fit
+        return np.zeros(len(rows), np.int64)
 
 
 def _weights(relevant: NDArray[np.bool_], *, labelled: int) -> NDArray[np.float64]:

@@ -52,6 +52,20 @@ def test_rows_keep_their_place_and_the_sentence_before(tmp_path: Path):
     ]
 
 
+def test_files_of_the_same_name_are_articles_of_their_own(tmp_path: Path):
+    texts = {"mon": "Copper climbed in Arlen. Zinc rose too.", "tue": "Rain fell on the harbour. Nobody sailed."}
+    for day, text in texts.items():
+        (tmp_path / day).mkdir()
+        (tmp_path / day / "001.txt").write_text(text, encoding="utf-8")
+        write(tmp_path / day / "d.jsonl", {"text": f"{text} {text}" * 9})
+    days = [tmp_path / day for day in texts]
+    for paths in ([tmp_path], days, [day / "d.jsonl" for day in days], [day / "001.txt" for day in days]):
+        found = [(c.doc, "Rain" in c.text or "sailed" in c.text) for c in read_candidates(paths)]
+        assert len({doc for doc, _ in found}) == len({*found}) >= len(texts), paths
+        assert found == [(c.doc, "Rain" in c.text or "sailed" in c.text) for c in read_candidates(paths)]
+    assert next(iter(read_candidates(days, form="articles"))).doc == "001"  # as it would be by itself
+
+
 def test_a_dump_of_articles_is_told_from_a_list_of_sentences(tmp_path: Path):
     path = write(tmp_path / "dump.jsonl", {"id": "one", "text": ARTICLE}, {"id": "two", "text": ARTICLE})
     assert {c.doc for c in read_candidates([path])} == {"one", "two"}

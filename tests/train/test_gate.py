@@ -80,6 +80,10 @@ def test_too_little_to_promise_anything(schema):
     all_relevant = [e for e in examples(300) if e.labels["topic"]]
     assert len(all_relevant) > MIN_RELEVANT
     assert fit_gate(all_relevant, schema, seed=0) is None
+    one = [replace(e, doc="one", group="one") for e in examples(10) if not e.labels["topic"]]
+    assert fit_gate([*all_relevant, *one], schema, seed=0) is None  # without that article there are no others
+    all_in_one = [replace(e, doc="one", group="one") for e in examples(300)]
+    assert fit_gate(all_in_one, schema, seed=0) is None
 
 
 def test_what_is_invented_counts_only_where_there_is_nothing_else(schema):

@@ -131,3 +131,26 @@ def test_what_was_exported_before_dimensions_were_renamed(name, schema, tmp_path
     both = {"theme": ["metals", "weather"], "tone": "rise"}
     assert row["coders"] == {"a": both, "b": {"theme": [], "tone": "fall"}, "c": {"theme": []}}
     assert row["predictions"] == {"m": {"labels": both, "scores": {"tone": {"rise": 0.75}}}}
+
+
+@pytest.mark.parametrize("name", ["labelstudio", "prodigy", "argilla"])
+def test_an_answer_taken_back_is_no_answer(name, coded, tmp_path):
+    """A coder who cancels has not said that there is no label: what was known stays as it is."""
+    multi = next(d for d in coded.dimensions if d.multi)
+    task = Task("doc", 0, "Zinc is dear.", {"source": "user"}, {"anna": {multi.name: [multi.labels[0]]}})
+    path, out = tmp_path / f"tasks{FORMATS[name].suffix}", tmp_path / "x.jsonl"
+    path.write_bytes(FORMATS[name].write([task], coded))
+    assert import_labels([path], out, coded).merged.added == 1
+    before, sent = out.read_bytes(), path.read_text(encoding="utf-8")
+    found = json.loads(sent)
+    if name == "labelstudio":
+        found[0]["annotations"][0]["was_cancelled"] = True
+    elif name == "prodigy":
+        found["answer"] = "ignore"
+    else:
+        [answers] = found[0]["responses"].values()
+        answers[0]["status"] = "discarded"
+    path.write_text(json.dumps(found) + "\n", encoding="utf-8")
+    done = import_labels([path], out, coded, append=True)
+    assert done.notes.skipped == 1
+    assert out.read_bytes() == before
