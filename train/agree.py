@@ -126,8 +126,11 @@ def shown_text(row: dict[str, Any]) -> str:
 
 
 def _render_agreement(source: str, found: dict[str, Any]) -> list[str]:
-    articles = max(measured["groups"] for measured in found["dimensions"].values())
-    over = "articles" if articles > 1 else "sentences"
+    articles = {name: measured["groups"] for name, measured in found["dimensions"].items()}
+    over = "articles" if max(articles.values()) > 1 else "sentences"
+    alone = [name for name, number in articles.items() if number == 1 and over == "articles"]
+    few = [f"{name} {number}" for name, number in articles.items() if 0 < number < FEW_GROUPS]
+    few = few if len({*articles.values()}) > 1 else few and [few[0].rpartition(" ")[2]]
     key, kappa = ("kappa", "Cohen's kappa") if len(found["coders"]) == 2 else ("fleiss", "Fleiss' kappa")
     names = ", ".join(visible(coder) for coder in found["coders"])
     titles = [title for d, m in found["dimensions"].items() for title in (d, *(f"  {label}" for label in m["labels"]))]
@@ -140,7 +143,8 @@ def _render_agreement(source: str, found: dict[str, Any]) -> list[str]:
     first, second = (max(20, *(len(row[column]) for row in rows)) + 2 for column in (2, 3))
     lines = [
         f"{source}: agreement of {names}, with 95 % intervals over {over}:",
-        *([f"  (too few articles to trust an interval: {articles})"] if articles < FEW_GROUPS else []),
+        *([f"  (over sentences, of one article: {', '.join(alone)})"] if alone else []),
+        *([f"  (too few articles to trust an interval: {', '.join(few)})"] if few else []),
         f"  {'':<{width}}{'units':>7}  {'percent':<{first}}{kappa:<{second}}Krippendorff's alpha",
     ]
     for title, units, percent, beyond, alpha in rows:

@@ -116,8 +116,8 @@ def _witness(old: Scored, tagger: Tagger, model: Path) -> Witness:
     """Take errors from labels that the model never saw, otherwise from its own reports, if it has any."""
     found = {d.name: errors_of(old, d) for d in tagger.schema.dimensions}
     if not old.seen and any(found.values()):
-        return Witness(old.name, _articles(old), {name: errors for name, errors in found.items() if errors})
-    return read_errors(model, tagger) if (model / "evaluation").is_dir() else Witness("", 0, {})
+        return Witness(old.name, {name: errors for name, errors in found.items() if errors})
+    return read_errors(model, tagger) if (model / "evaluation").is_dir() else Witness("", {})
 
 
 def _size(scored: Scored) -> dict[str, Any]:
@@ -199,7 +199,10 @@ def _compare_confidence(
 def _expected_accuracy(
     old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, *, seed: int, replicates: int
 ) -> Report | None:
-    """Expect accuracy to fall as much as confidence did (difference of confidences, Guillory et al. 2021)."""
+    """Expect accuracy to fall as much as confidence did (difference of confidences, Guillory et al. 2021).
+
+    Where it was measured on other text than the reference, it is expected of both.
+    """
     before: Sample | float
     if old and not old.seen:
         before = confidence_of(old, d), old.groups
@@ -209,7 +212,10 @@ def _expected_accuracy(
         return None
     rise, bounds = mean_difference(before, (confidence_of(new, d), new.groups), seed=seed, replicates=replicates)
     found: Report = {"loss": -rise, "interval": [-bounds[1], -bounds[0]] if bounds else None}
-    return found | {"reference": errors.accuracy if errors else None, "new": errors.accuracy + rise if errors else None}
+    if errors is None:
+        return found | {"reference": None, "new": None}
+    reference = errors.accuracy + float(np.mean(before[0] if isinstance(before, tuple) else before)) - errors.surest
+    return found | {"reference": reference, "new": reference + rise}
 
 
 def _unsure(new: Scored, tagger: Tagger, *, number: int = 5) -> list[Report]:

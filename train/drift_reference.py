@@ -72,8 +72,6 @@ class Witness:
     ----------
     name : str
         Of the labels or the report; "" where nothing is known.
-    articles : int
-        How many were counted.
     errors : dict
         By dimension.
     unknown_words : float, optional
@@ -81,9 +79,13 @@ class Witness:
     """
 
     name: str
-    articles: int
     errors: dict[str, Errors]
     unknown_words: float | None = None
+
+    @property
+    def articles(self) -> int:
+        """How many were counted in the dimension with the fewest."""
+        return min((errors.articles for errors in self.errors.values()), default=0)
 
 
 def read_errors(folder: Path, tagger: Tagger) -> Witness:
@@ -103,14 +105,14 @@ def read_errors(folder: Path, tagger: Tagger) -> Witness:
     path = folder / "evaluation" / part / "report.json"
     try:
         report = json.loads(path.read_bytes())
-        articles = int(report["articles"])
+        dimensions = report["dimensions"]
         found = {
-            d.name: _from_report(d, report["dimensions"][d.name]["models"][_kind(tagger)], articles)
+            d.name: _from_report(d, dimensions[d.name]["models"][_kind(tagger)], int(dimensions[d.name]["articles"]))
             for d in tagger.schema.dimensions
         }
         words = report.get("unknown_words")
         known = None if words is None else float(words)
-        return Witness(f"{part} of {folder}", articles, found, known)
+        return Witness(f"{part} of {folder}", found, known)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, error) from None
 

@@ -26,7 +26,7 @@ Array = NDArray[Any]
 def find_label_errors(
     examples: Sequence[Example], schema: Schema, params: BaselineParams, *, seed: int, folds: int = 5
 ) -> dict[str, list[dict[str, Any]]]:
-    """Find rows whose labels a baseline doubts.
+    """Find rows whose labels a baseline doubts; none with a label that only articles of its own fold have.
 
     Returns
     -------
@@ -52,13 +52,25 @@ def find_label_errors(
     scores = probabilities(logits, schema, calibrate(logits, [e.labels for e in examples], schema))
     found = {}
     for d in schema.dimensions:
-        rows = [n for n, e in enumerate(examples) if d.name in e.labels]
+        rows = _judged(examples, assigned, d)
         gold = indicator(d, [examples[n].labels[d.name] for n in rows])
         errors = (_multi_errors if d.multi else _single_errors)(d, gold, scores[d.name][rows].astype(float), find)
         for error in errors:
             error["row"] = rows[error["row"]]
         found[d.name] = sorted(errors, key=lambda error: (error["score"], error["row"]))
     return found
+
+
+def _judged(examples: Sequence[Example], assigned: Sequence[int], d: Dimension) -> list[int]:
+    """Give the rows that can be doubted: a label that no other fold holds was never learnt, so never expected."""
+    folds, given = dict[str, set[int]](), dict[int, list[str]]()
+    for n, (example, fold) in enumerate(zip(examples, assigned, strict=True)):
+        if d.name in example.labels:
+            found = example.labels[d.name]
+            given[n] = [found] if isinstance(found, str) else found
+            for label in given[n]:
+                folds.setdefault(label, set()).add(fold)
+    return [n for n, labels in given.items() if all(folds[label] - {assigned[n]} for label in labels)]
 
 
 def _cleanlab() -> Any:

@@ -72,8 +72,8 @@ def json_rows(path: Path) -> Iterator[Row]:
                     break  # one value over many lines
                 raise _no_json(path, number, text) from None
             begun = True
-            for value in values if isinstance(values, list) else [values]:
-                yield from _sentences(value, f"{path}:{number}")
+            for n, value in enumerate(values if isinstance(values, list) else [values], 1):
+                yield from _sentences(value, f"{path}:{number}" + (f", item {n}" if isinstance(values, list) else ""))
         else:
             return
     try:

@@ -45,6 +45,18 @@ ROWS = [
 ]
 
 
+def test_each_dimension_says_what_its_intervals_are_over(tmp_path: Path) -> None:
+    both = {"a": said("none", "chips"), "b": said("closing", "chips")}
+    topics = [row(n, f"Text {n}.", **{c: {"topic": v["topic"]} for c, v in both.items()}) for n in range(60)]
+    rows = [{**found, "doc": f"d{found['n'] // 2}"} for found in topics]
+    rows[:2] = [{**found, "coders": both} for found in rows[:2]]  # stance in one article alone
+    text = render_agree(agree(tmp_path, rows))
+    assert "intervals over articles:" in text
+    assert "(over sentences, of one article: stance)" in text
+    assert "too few articles to trust an interval: stance 1)" in text
+    assert "over sentences" not in render_agree(agree(tmp_path, rows[2:]))
+
+
 def test_measures_and_disputes(tmp_path: Path) -> None:
     result = agree(tmp_path, ROWS)
     user = result["sources"]["user"]

@@ -123,6 +123,27 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
+def test_a_dimension_has_the_articles_that_it_was_measured_in(model_folder: Path):
+    tagger, path = Tagger.load(model_folder), model_folder / "evaluation" / "held_out" / "report.json"
+    report = json.loads(path.read_bytes())
+    report["articles"], report["dimensions"]["topic"]["articles"], report["dimensions"]["mood"]["articles"] = 40, 40, 2
+    path.write_text(json.dumps(report), encoding="utf-8")
+    witness = read_errors(model_folder, tagger)
+    assert {name: errors.articles for name, errors in witness.errors.items()} == {"topic": 40, "mood": 2}
+    assert witness.articles == 2
+
+
+def test_accuracy_is_expected_alike_whatever_text_the_new_one_is_compared_with(
+    results: Any, tagger: Tagger, trained: SimpleNamespace
+):
+    """It was measured in the model's own report, not on a reference without labels."""
+    old, new = results("old", (USUAL[0], STRANGE[1])), results("new", STRANGE)
+    own, other = (measure(r, new, tagger, trained.path)["dimensions"]["mood"]["accuracy"] for r in (trained.path, old))
+    assert other["loss"] != pytest.approx(own["loss"])
+    assert other["new"] == pytest.approx(own["new"])
+    assert other["reference"] == pytest.approx(other["new"] + other["loss"])
+
+
 def test_labels_that_the_model_never_saw_speak_for_themselves(
     results: Any, trained: SimpleNamespace, model_folder: Path, label_rows: list[dict[str, Any]]
 ):
@@ -283,6 +304,14 @@ def test_labels_are_a_reference(results: Any, tagger: Tagger, trained: SimpleNam
     assert report["reference"]["seen"]
     assert report["reference"]["errors"].startswith("held_out of ")
     assert report["words"]["reference"] > 0  # the name of a town stands in one article only
+
+
+def test_articles_of_one_file_are_told_apart_on_one_line(results: Any, tagger: Tagger, trained: SimpleNamespace):
+    path = results("old", USUAL)
+    articles = [{**article, "source": "dump.jsonl"} for article in json.loads(path.read_bytes())]
+    for indent in (None, 1):
+        path.write_text(json.dumps(articles, indent=indent), encoding="utf-8")
+        assert measure(path, path, tagger, trained.path)["new"]["articles"] == len(articles), indent
 
 
 def test_every_form_of_scores_is_read_alike(results: Any, tagger: Tagger, trained: SimpleNamespace, tmp_path: Path):

@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,19 @@ def test_a_dimension_with_nothing_to_compare(examples: list[Example], schema: Sc
         for e in examples
     ]
     assert find_label_errors(rows, schema, PARAMS, seed=0) == {"topic": [], "mood": []}
+
+
+@needs_cleanlab
+def test_a_label_that_was_never_learnt_is_not_doubted(examples: list[Example], schema: Schema) -> None:
+    """Coded in one article only: where that is held out, nothing is known of it."""
+    rows = [
+        replace(e, doc=f"d{k}", group=f"d{k}", text=f"{e.text} {k}.", labels={"topic": e.labels["topic"]})
+        for k in range(12)
+        for e in examples[:20]
+    ]
+    moods = ["rise", "fall", "flat"]
+    rows[:20] = [replace(e, labels=e.labels | {"mood": moods[n % 3]}) for n, e in enumerate(rows[:20])]
+    assert find_label_errors(rows, schema, PARAMS, seed=0)["mood"] == []
 
 
 @needs_cleanlab

@@ -54,6 +54,11 @@ def table_of(tasks: Sequence[Task], schema: Schema) -> Table:
     header = ["text", "doc", "n", *about]
     header += [f"{kind} {name}" for name in guessed for kind in PREDICTED]
     header += [_column(name, coder) for coder in coders for name in (*schema.names, TIMES[0])]
+    if own := [name for name in schema.names if name in ("text", "doc", "n", *about)]:
+        raise DataError(
+            f"table: expected dimensions of other names than the columns about a sentence; found {own[0]!r}, which "
+            "could not be read back. Export to another format."
+        )
     if len({*header, PAYLOAD}) <= len(header):
         twice = next(title for title in [*header, PAYLOAD] if [*header, PAYLOAD].count(title) > 1)
         raise DataError(f"table: expected columns of different names; found {twice!r} twice. Export to another format.")

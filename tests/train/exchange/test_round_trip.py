@@ -83,8 +83,9 @@ SETS = {
 def test_any_label_set_and_any_text(name, kind, tmp_path):
     schema, rng = schema_from_dict({"dimensions": SETS[kind]}, where="test"), random.Random(f"{name}{kind}")  # noqa: S311 - a test
     if kind == "names that clash" and name in ("csv", "tsv", "excel"):
-        with pytest.raises(DataError, match="expected columns of different names; found 'text' twice"):
-            FORMATS[name].write([Task("d", 0, "x")], schema)
+        for coders in ({}, {"anna": {}}):  # whose columns are "text [anna]" and the like
+            with pytest.raises(DataError, match="expected dimensions of other names than the columns about"):
+                FORMATS[name].write([Task("d", 0, "x", coders=coders)], schema)
         return
 
     def labels():
@@ -131,6 +132,13 @@ def test_what_was_exported_before_dimensions_were_renamed(name, schema, tmp_path
     both = {"theme": ["metals", "weather"], "tone": "rise"}
     assert row["coders"] == {"a": both, "b": {"theme": [], "tone": "fall"}, "c": {"theme": []}}
     assert row["predictions"] == {"m": {"labels": both, "scores": {"tone": {"rise": 0.75}}}}
+
+
+def test_a_table_whose_columns_would_have_one_name_is_refused():
+    dimensions = [{"name": name, "kind": "single", "labels": ["x", "y"]} for name in ("mood", "mood [anna]")]
+    tasks = [Task("d", 0, "x", coders={"": {}, "anna": {}})]
+    with pytest.raises(DataError, match=r"expected columns of different names; found 'mood \[anna\]' twice"):
+        FORMATS["csv"].write(tasks, schema_from_dict({"dimensions": dimensions}, where="test"))
 
 
 @pytest.mark.parametrize("name", ["labelstudio", "prodigy", "argilla"])
