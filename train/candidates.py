@@ -142,6 +142,10 @@ def _is_list(path: str | Path, form: Form, text_column: str | None) -> bool:
         return False
     first = next((row for _, row in read_objects(Path(path), Faults(), {}) if row), None)
     text = first.get("text") if first else ""
+    if first and {"article", "scores", "skipped"} <= {*first}:
+        raise DataError(f"{path}: expected sentences or articles; found a result of predict.py. Name its input.")
+    if first and isinstance(first.get("title"), str) and "n" not in first:  # a sentence says whether it is one
+        return False
     return isinstance(text, str) and ("n" in (first or {}) or (len(text) <= MAX_SENTENCE and "\n" not in text.strip()))
 
 
@@ -179,11 +183,13 @@ def _from_row(row: dict[str, Any], where: str, path: Path, names: _Names, last: 
     number = where.rpartition(":")[2]
     doc, n, before = row.get("doc"), row.get("n"), row.get("before")
     if not isinstance(doc, str) or not doc.strip():
-        doc, n = names.of(path.stem, path, row["text"], number), 0
+        name = row.get("id")
+        named = str(name).strip() if isinstance(name, str | int) and not isinstance(name, bool) else ""
+        doc, n = named or names.of(path.stem, path, row["text"], number), 0
     n = n if isinstance(n, int) else int(number)
     follows = last is not None and (last.doc, last.n) == (doc, n - 1)
-    title = bool(row.get("title")) or row.get("kind") == "title"
-    heading = ""
+    title = row.get("title") is True or row.get("kind") == "title"
+    heading = row["title"] if isinstance(row.get("title"), str) else ""
     if last is not None and last.doc == doc:
         heading = last.text if last.title else last.heading
     if not isinstance(before, str):

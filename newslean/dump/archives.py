@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO, Self, cast
 
 from newslean.dump.formats import ARCHIVES, Form, form_of
-from newslean.dump.place import DamagedError, Place, guarded
+from newslean.dump.place import DamagedError, PassedOver, Place, guarded
 from newslean.dump.records import Outcome
 from newslean.dump.streams import random_access
 from newslean.errors import DataError
@@ -43,10 +43,12 @@ def read_zip(stream: io.BufferedReader, place: Place, read: ReadForm) -> Iterato
                 f"{place.name}: expected a whole zip archive; found: {error}. Fetch or make it again."
             ) from None
         with archive:
+            others = PassedOver()
             for entry in archive.infolist():
-                form = _form_of(entry.filename)
-                if form is not None and not entry.is_dir():
+                form = None if entry.is_dir() else _form_of(entry.filename, others)
+                if form is not None:
                     yield from _read_zip_entry(archive, entry, place.inside(entry.filename), form, read)
+            others.tell(place.note)
 
 
 def _read_zip_entry(
@@ -69,19 +71,21 @@ def _read_zip_entry(
 
 def read_tar(stream: io.BufferedReader, place: Place, read: ReadForm) -> Iterator[Outcome]:
     """Read the articles and tables in a tar archive, in its order."""
+    others = PassedOver()
     try:
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Entry) as archive:
             while (entry := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # it would keep all that it has met
                 if not 0 <= entry.size <= _MAX_SIZE:  # tarfile would read for ever to pass over it
                     raise tarfile.ReadError(f"an entry of {entry.size:,} bytes")
-                form = _form_of(entry.name)
-                if form is not None and not entry.isdir():
+                form = None if entry.isdir() else _form_of(entry.name, others)
+                if form is not None:
                     yield from _read_tar_entry(archive, entry, place.inside(entry.name), form, read)
     except (tarfile.TarError, ValueError, OverflowError) as error:  # of numbers in a header that are none
         raise DamagedError(
             f"{place.name}: expected a whole tar archive; found: {error}. Fetch or make it again."
         ) from None
+    others.tell(place.note)
 
 
 def _read_tar_entry(
@@ -110,11 +114,14 @@ class _Entry(tarfile.TarInfo):
         return entry
 
 
-def _form_of(name: str) -> Form | None:
+def _form_of(name: str, others: PassedOver) -> Form | None:
     """Tell the form of an entry; None for what is hidden, and for what is no article, such as a picture."""
     parts = PurePosixPath(name).parts
     hidden = any(part == "__MACOSX" or (part.startswith(".") and not part.startswith("..")) for part in parts)
-    return None if hidden else form_of(name)
+    form = None if hidden else form_of(name)
+    if form is None and not hidden:
+        others.add(name)
+    return form
 
 
 def _read_entry(file: BinaryIO, place: Place, form: Form, read: ReadForm) -> Iterator[Outcome]:

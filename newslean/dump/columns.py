@@ -17,6 +17,12 @@ GUESSES = {
 }
 """Names that are looked for, in this order, in upper or lower case."""
 
+_RESULTS = (
+    frozenset({"article", "start", "end", "furniture", "skipped"}),
+    frozenset({"article", "sentences_total", "sentences_skipped"}),
+)
+"""Columns by which a result of ours is known: its rows are sentences, or hold no text."""
+
 _SHOWN = 30
 _SHOWN_CHARACTERS = 40
 
@@ -72,8 +78,12 @@ def choose(columns: Columns, found: Found, *, where: str, note: Callable[[str], 
     Raises
     ------
     DataError
-        If a column that was named is not there, or none is found that holds the text.
+        If a column that was named is not there, or none is found that holds the text, or the input is a result.
     """
+    if any(result <= {*found.names} for result in _RESULTS):
+        raise DataError(
+            f"{where}: expected articles; found a result of predict.py. Leave it out, or name what it was made from."
+        )
     named = {field.name: getattr(columns, field.name) for field in fields(columns)}
     missing = {role: f"{name!r} ({role})" for role, name in named.items() if name and name not in found.names}
     if missing and not found.whole and "text" not in missing:

@@ -42,6 +42,8 @@ def _read_table(stream: io.BufferedReader, place: Place, *, delimiter: str) -> I
     if first.fault is not None or not first.cells:
         raise DataError(f"{place.name}: expected a table with a header; found {first.fault}")
     names = [name.strip() for name in first.cells]
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+        place.note(f"columns stand twice, the first is taken: {', '.join(map(repr, twice[:5]))}")
     columns = choose(place.columns, Found(names, names, names), where=place.name, note=place.note)
     for number, row in enumerate(rows, 1):
         position = f"row {number}, line {row.line}"
@@ -84,7 +86,8 @@ def _read_rows(lines: "_Lines", *, delimiter: str) -> Iterator[_Raw]:
             raw.fault = f"more than {lines.limit:,} bytes (max_bytes) in lines {raw.line:,} to {lines.number:,}. "
             raw.fault += "Mend its quotation marks or leave it out."
         elif lines.unclosed:
-            raw.fault = "a quotation mark that is never closed. Close it."
+            raw.fault = f"a quotation mark that is never closed: lines {raw.line:,} to {lines.number:,}, the last, are "
+            raw.fault += "lost. Close it."
         elif not all(cell.isascii() or _is_text(cell) for cell in raw.cells):
             raw.fault = "bytes that are no UTF-8. Convert the file to UTF-8."
         if raw.cells or raw.fault is not None:  # not an empty line

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from newslean.articles import linked_folder, printable_name, unreadable
 from newslean.dump.formats import ENDINGS, form_of
+from newslean.dump.place import PassedOver
 from newslean.dump.remote import RemoteFile, expand_remote, is_remote
 from newslean.errors import DataError
 
@@ -44,8 +45,8 @@ class Found:
         return self.file is None and self.error is None
 
 
-def expand(given: str | Path) -> Iterator[Found]:
-    """Yield the files that an input stands for, each when it is asked for."""
+def expand(given: str | Path, note: Callable[[str], None] = lambda _: None) -> Iterator[Found]:
+    """Yield the files that an input stands for, each when it is asked for; what a folder holds beside them is noted."""
     name = os.fspath(given)
     source = printable_name(name)
     if name == "-":
@@ -58,16 +59,16 @@ def expand(given: str | Path) -> Iterator[Found]:
             return
         yield from (Found(file.name, file, alone=len(files) == 1 and file.name == name) for file in files)
     elif os.path.isdir(name):
-        yield from _files_in(Path(name))
+        yield from _files_in(Path(name), note)
     elif glob.has_magic(name) and not os.path.lexists(name):
-        yield from _matches(name)
+        yield from _matches(name, note)
     elif not name:
         yield Found(source, error=unreadable(source, FileNotFoundError(2, "an empty name")))
     else:
         yield Found(source, Path(name))
 
 
-def _matches(pattern: str) -> Iterator[Found]:
+def _matches(pattern: str, note: Callable[[str], None]) -> Iterator[Found]:
     paths = sorted(Path(path) for path in glob.iglob(pattern, recursive=True))
     if "**" in pattern:  # which matches what is in a folder too, which must not be read twice
         linked = _linked(pattern)
@@ -77,7 +78,7 @@ def _matches(pattern: str) -> Iterator[Found]:
         yield Found(name, error=DataError(f"{name}: expected names of that pattern; found none. Check its folder."))
     for path in paths:
         if path.is_dir():
-            yield from _files_in(path)
+            yield from _files_in(path, note)
         else:
             yield Found(printable_name(path), path, alone=False)
 
@@ -94,20 +95,20 @@ def _linked(pattern: str) -> Callable[[Path], bool]:
     return is_linked
 
 
-def _files_in(folder: Path) -> Iterator[Found]:
-    empty = True
-    for found in _walk(folder):
+def _files_in(folder: Path, note: Callable[[str], None]) -> Iterator[Found]:
+    empty, others, name = True, PassedOver(), printable_name(folder)
+    for found in _walk(folder, others):
         empty = False
         yield found
+    others.tell(lambda text: note(f"{name}: {text}"))
     if empty:
-        name = printable_name(folder)
         yield Found(
             name,
             error=DataError(f"{name}: expected files that end in {ENDINGS}; found none. Name the files themselves."),
         )
 
 
-def _walk(folder: Path) -> Iterator[Found]:
+def _walk(folder: Path, others: PassedOver) -> Iterator[Found]:
     """Yield the files of known form in a folder and below, in the order of their paths, a folder at a time."""
     pending = [folder]
     while pending:
@@ -119,14 +120,14 @@ def _walk(folder: Path) -> Iterator[Found]:
             yield Found(printable_name(path), error=linked_folder(path), alone=False)
             continue
         try:
-            entries = sorted((entry for entry in os.scandir(path) if _wanted(entry)), key=lambda entry: entry.name)
+            wanted = [entry for entry in os.scandir(path) if _wanted(entry, others)]
         except OSError as error:
             yield Found(printable_name(path), error=unreadable(printable_name(path), error), alone=False)
             continue
-        pending += [Path(entry.path) for entry in reversed(entries)]
+        pending += [Path(entry.path) for entry in sorted(wanted, key=lambda entry: entry.name, reverse=True)]
 
 
-def _wanted(entry: os.DirEntry[str]) -> bool:
+def _wanted(entry: os.DirEntry[str], others: PassedOver) -> bool:
     if entry.name.startswith("."):
         return False
     try:
@@ -136,4 +137,7 @@ def _wanted(entry: os.DirEntry[str]) -> bool:
         usable = entry.is_file() or broken_link
     except OSError:  # a link that leads to itself, say: who opens it is told, and its neighbours are read
         usable = True
-    return usable and form_of(entry.name) is not None
+    if usable and form_of(entry.name) is None:
+        others.add(entry.name)
+        return False
+    return usable

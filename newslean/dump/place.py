@@ -4,16 +4,39 @@ Knows how a place is named; knows no format.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 from newslean.articles import printable_name
 from newslean.dump.columns import Columns
 from newslean.dump.records import WHOLE, CutOff, Outcome, Reject
 from newslean.errors import DataError
 
+_SHOWN_ENDINGS = 8
+
 
 class DamagedError(DataError):
     """The bytes of an input end too early or turn bad on the way; what came before them stands."""
+
+
+class PassedOver:
+    """Files of a folder or an archive whose names end in no form that is read: counted, to be told."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._endings = dict[str, None]()
+
+    def add(self, name: str) -> None:
+        """Count a file."""
+        self._number += 1
+        if len(self._endings) <= _SHOWN_ENDINGS:
+            self._endings[PurePath(name).suffix.lower()[:20] or "no dot"] = None
+
+    def tell(self, note: Callable[[str], None]) -> None:
+        """Say how many there were, if any, and what their names end in."""
+        if self._number:
+            shown = [*sorted(self._endings)[:_SHOWN_ENDINGS], *["…"] * (len(self._endings) > _SHOWN_ENDINGS)]
+            note(f"passed over {self._number:,} files of other kinds ({', '.join(shown)})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +55,8 @@ class Place:
         Told what was guessed.
     entry : str
         ``entry NAME`` inside an archive, otherwise nothing.
+    told : set of str
+        What was told once of the input, whatever the entry.
     """
 
     source: str
@@ -39,6 +64,7 @@ class Place:
     max_bytes: int
     on_note: Callable[[str], None] | None = None
     entry: str = ""
+    told: set[str] = field(default_factory=set, compare=False)
 
     @property
     def name(self) -> str:
@@ -69,6 +95,12 @@ class Place:
         """Tell what was guessed or left out."""
         if self.on_note is not None:
             self.on_note(f"{self.name}: {text}")
+
+    def note_once(self, text: str) -> None:
+        """Tell what may hold of many articles of the input."""
+        if text not in self.told:
+            self.told.add(text)
+            self.note(text)
 
 
 def guarded(outcomes: Iterator[Outcome], place: Place, *, caught: type[DataError] = DamagedError) -> Iterator[Outcome]:

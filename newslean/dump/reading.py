@@ -130,12 +130,12 @@ def _check_format(name: str | None) -> None:
 def _read_all(
     given: list[str | Path], input_format: str | None, settings: Place, start: Start, stop: Callable[[], bool]
 ) -> Iterator[Step]:
-    stdin = ""
-    for number, found in enumerate(chain.from_iterable(map(expand, given))):
+    stdin, note = "", settings.on_note or (lambda _: None)
+    for number, found in enumerate(chain.from_iterable(expand(name, note) for name in given)):
         whole = number < start.file
         if whole and not found.is_stdin:
             continue
-        place = replace(settings, source=found.source)
+        place = replace(settings, source=found.source, told=set())
         steps, after = _steps(found, input_format, place, number, stdin), Start(number, stdin=stdin)
         if whole or (number == start.file and start.outcomes):
             known = "what is known of it" if whole else f"{start.outcomes:,} articles and rejects that are known"

@@ -114,7 +114,9 @@ def score(
         raise Stopped(f"interrupted; {again} goes on from what was kept.") from None
     if not quiet:
         skipped = f" ({done.skipped / max(done.sentences, 1):.0%} skipped by the gate)" if done.skipped else ""
-        tell(f"{out}: {done.articles:,} articles, {done.sentences:,} sentences{skipped}")
+        chosen = job.settings.only_relevant and not job.settings.articles_only
+        kept = "; only the sentences with a label are kept" if chosen else ""
+        tell(f"{out}: {done.articles:,} articles, {done.sentences:,} sentences read{skipped}{kept}")
     if done.rejects:
         tell(f"{done.rejects:,} rejects, listed in {job.beside('.rejects.jsonl')}")
     return 1 if done.rejects else 0

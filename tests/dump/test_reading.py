@@ -4,6 +4,8 @@ import gzip
 import json
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -172,8 +174,6 @@ def test_text_on_standard_input_keeps_its_offsets(read, stdin):
 
 
 def test_a_pipe_of_what_must_be_read_in_any_order(tmp_path):
-    import zipfile
-
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("tin.txt", "Tin rose.")
@@ -196,6 +196,48 @@ def test_guesses_are_told_once_per_input(write, read):
     assert {(r.article.title, r.outlet, r.id) for r in records[:250]} == {
         ("Tin", "post.example", "https://post.example/1")
     }
+
+
+def test_what_a_folder_or_an_archive_holds_beside_articles_is_told(write, read, tmp_path):
+    for name in ("tin.txt", "a.docx", "b.DOCX", "sub/c.xlsx", "sub/plain", ".hidden.odt"):
+        write(f"press/{name}", "Tin rose.")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("tin.txt", "tin.png", "folder/", "__MACOSX/x.bin"):
+            archive.writestr(name, b"Tin rose.")
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in ("press/tin.txt", "press/a.docx"):
+            archive.add(tmp_path / name, arcname=name)
+    told = {"press": "4 files of other kinds (.docx, .xlsx, no dot)", "a.zip": "1 files of other kinds (.png)"}
+    told["a.tar"] = "1 files of other kinds (.docx)"
+    for name, expected in told.items():
+        notes: list[str] = []
+        records, rejects = read(tmp_path / name, on_note=notes.append)
+        assert (len(records), rejects, notes) == (1, [], [f"{tmp_path / name}: passed over {expected}"])
+    notes = []
+    assert len(read(write("more/tin.txt", "Tin rose.").parent, on_note=notes.append)[0]) == 1
+    assert notes == []
+
+
+def test_tags_in_texts_are_told_once_an_input(write, read):
+    marked = '{"text": "<p>Tin <b>rose</b>.</p>"}\n'
+    first, second = write("a.jsonl", marked * 3), write("b.jsonl", marked)
+    plain = write("c.jsonl", '{"text": "Tin </3 <p> rose."}')
+    notes: list[str] = []
+    assert len(read([first, second, plain], on_note=notes.append)[0]) == 5
+    assert [note.split(": ")[0] for note in notes if "HTML tags" in note] == [str(first), str(second)]
+
+
+@pytest.mark.parametrize("end", ["csv", "jsonl"])
+def test_results_are_no_articles(write, read, end):
+    sentences = {"article": 0, "n": 0, "start": 0, "end": 9, "text": "Tin rose.", "furniture": False, "skipped": False}
+    articles = {"article": 0, "title": "Tin", "sentences_total": 1, "sentences_skipped": 0}
+    good = write("good.txt", "Tin rose.")
+    for row in (sentences, articles):
+        table = f"{','.join(row)}\n{','.join(map(str, row.values()))}\n"
+        path = write(f"tags.{end}", table if end == "csv" else json.dumps(row) + "\n")
+        records, [reject] = read([path, good])
+        assert len(records) == 1
+        assert reject.reason.startswith("expected articles; found a result of predict.py.")
 
 
 def test_the_only_input_without_the_columns_is_an_error_and_among_others_a_reject(write, read):

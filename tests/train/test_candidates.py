@@ -66,6 +66,23 @@ def test_files_of_the_same_name_are_articles_of_their_own(tmp_path: Path):
     assert next(iter(read_candidates(days, form="articles"))).doc == "001"  # as it would be by itself
 
 
+def test_rows_with_headlines_are_articles_and_keep_their_identifiers(tmp_path: Path):
+    path = write(
+        tmp_path / "posts.jsonl",
+        {"id": "u1", "title": "Metals climb", "text": "Copper climbed."},
+        {"id": 2, "title": "Weather", "text": "Rain fell on Arlen."},
+    )
+    expected = [("u1", 0, False, "Metals climb"), ("2", 0, False, "Weather")]
+    for form in ("auto", "sentences"):
+        assert [(c.doc, c.n, c.title, c.heading) for c in read_candidates([path], form=form)] == expected, form
+
+
+def test_a_result_is_no_list_of_sentences(tmp_path: Path):
+    row = {"article": 0, "n": 0, "text": "Tin rose.", "skipped": False, "labels": {}, "scores": {}}
+    with pytest.raises(DataError, match=r"found a result of predict\.py"):
+        list(read_candidates([write(tmp_path / "tags.jsonl", row)]))
+
+
 def test_a_dump_of_articles_is_told_from_a_list_of_sentences(tmp_path: Path):
     path = write(tmp_path / "dump.jsonl", {"id": "one", "text": ARTICLE}, {"id": "two", "text": ARTICLE})
     assert {c.doc for c in read_candidates([path])} == {"one", "two"}
