@@ -70,7 +70,7 @@ def test_a_dump_of_many_inputs(command: Command, dump: Path, tmp_path: Path):
     assert named.exit_code == 0
     assert named.stderr.splitlines() == [
         "more.csv: guessed that semicolons separate the columns",
-        "out.csv: 1 articles, 1 sentences",
+        "out.csv: 1 articles, 1 sentences read",
     ]
     assert ",T,true," in (tmp_path / "out.articles.csv").read_text().replace('"', "")
 
