@@ -85,10 +85,15 @@ def sync_tree(path: str | Path) -> None:
         sync_folder(folder)
 
 
-def lock(handle: int, *, wait: bool) -> None:
+def lock(handle: int, *, wait: bool) -> bool:
     """Lock an open file against other processes, where the system and the file system can; closing it frees the lock.
 
     A process that dies, however it dies, closes its files.
+
+    Returns
+    -------
+    bool
+        Whether it is locked; False where that cannot be had.
 
     Raises
     ------
@@ -98,13 +103,14 @@ def lock(handle: int, *, wait: bool) -> None:
     try:
         import fcntl
     except ImportError:  # Windows
-        return
+        return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
     except OSError:  # a file system without locks
-        return
+        return False
+    return True
 
 
 def _umask() -> int:

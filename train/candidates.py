@@ -81,15 +81,15 @@ def read_candidates(
     DataError
         If an input cannot be read; with all faults of the lists of sentences at once, after the last sentence.
     """
-    faults, note, names = Faults(), on_note or (lambda _: None), _Names()
+    faults, note = Faults(), on_note or (lambda _: None)
     for path in paths:
         if not _is_list(path, form, text_column):
-            yield from _split(path, unit, Columns(text=text_column), names, note, on_reject)
+            yield from _split(path, unit, Columns(text=text_column), note, on_reject)
             continue
         if form == "auto":
             note(f"{path}: read as a list of {unit}s, one a line (--as articles for articles)")
         read = _read_rows if Path(path).suffix.lower() == ".jsonl" else _read_text
-        yield from (c for c in read(Path(path), names, faults) if _is_worth_reading(c.text, unit))
+        yield from (c for c in read(Path(path), faults) if _is_worth_reading(c.text, unit))
     faults.throw()
 
 
@@ -142,50 +142,52 @@ def _is_list(path: str | Path, form: Form, text_column: str | None) -> bool:
         return False
     first = next((row for _, row in read_objects(Path(path), Faults(), {}) if row), None)
     text = first.get("text") if first else ""
-    if first and {"article", "scores", "skipped"} <= {*first}:
-        raise DataError(f"{path}: expected sentences or articles; found a result of predict.py. Name its input.")
-    if first and isinstance(first.get("title"), str) and "n" not in first:  # a sentence says whether it is one
+    title = first.get("title") if first and not {"doc", "n"} & {*first} else None
+    if isinstance(title, str) and title.strip():  # of an article: a row of a sentence says whether it is one
         return False
     return isinstance(text, str) and ("n" in (first or {}) or (len(text) <= MAX_SENTENCE and "\n" not in text.strip()))
 
 
-class _Names:
-    """Names of articles by their files: what has one name is kept together by folds and intervals, as one article."""
+def _named(start: str, text: str) -> str:
+    """Name an article: the same wherever it lies and whatever is read beside it, and no other's.
 
-    def __init__(self) -> None:
-        self._sources = dict[str, Path]()
+    What has one name is kept together by folds and intervals, as one article.
 
-    def of(self, start: str, source: Path, text: str, number: str = "") -> str:
-        """Name an article; by its text too, if another file has given names with that start before."""
-        first = self._sources.setdefault(start, source) == source
-        return "-".join(part for part in (start, number, "" if first else digest(text)[:8]) if part)
+    Parameters
+    ----------
+    start : str
+        From its file: a name that many may have.
+    """
+    return f"{start}-{digest(text)[:8]}"
 
 
-def _read_text(path: Path, names: _Names, faults: Faults) -> Iterator[Candidate]:
+def _read_text(path: Path, faults: Faults) -> Iterator[Candidate]:
     """Take each line for a sentence by itself: nothing says which of them belong together."""
     for where, line in read_lines(path, faults, {}):
         if line is not None:
-            yield Candidate(names.of(path.stem, path, line, where.rpartition(":")[2]), 0, line.strip())
+            yield Candidate(_named(f"{path.stem}-{where.rpartition(':')[2]}", line.strip()), 0, line.strip())
 
 
-def _read_rows(path: Path, names: _Names, faults: Faults) -> Iterator[Candidate]:
+def _read_rows(path: Path, faults: Faults) -> Iterator[Candidate]:
     last: Candidate | None = None
     for where, row in read_objects(path, faults, {}):
+        if row and last is None and {"article", "scores", "skipped"} <= {*row}:
+            raise DataError(f"{path}: expected sentences or articles; found a result of predict.py. Name its input.")
         if row and not isinstance(row.get("text"), str):
             faults.add(where, f"text: expected a sentence; found {shown(row.get('text'))}")
             continue
         if row and not row.get("furniture") and row.get("kind") != "boilerplate":
-            last = _from_row(row, where, path, names, last)
+            last = _from_row(row, where, path, last)
             yield last
 
 
-def _from_row(row: dict[str, Any], where: str, path: Path, names: _Names, last: Candidate | None) -> Candidate:
+def _from_row(row: dict[str, Any], where: str, path: Path, last: Candidate | None) -> Candidate:
     number = where.rpartition(":")[2]
     doc, n, before = row.get("doc"), row.get("n"), row.get("before")
     if not isinstance(doc, str) or not doc.strip():
         name = row.get("id")
         named = str(name).strip() if isinstance(name, str | int) and not isinstance(name, bool) else ""
-        doc, n = named or names.of(path.stem, path, row["text"], number), 0
+        doc, n = (named, int(number)) if named else (_named(f"{path.stem}-{number}", row["text"]), 0)
     n = n if isinstance(n, int) else int(number)
     follows = last is not None and (last.doc, last.n) == (doc, n - 1)
     title = row.get("title") is True or row.get("kind") == "title"
@@ -201,25 +203,24 @@ def _split(
     path: str | Path,
     unit: str,
     columns: Columns,
-    names: _Names,
     note: Callable[[str], None],
     on_reject: Callable[[Reject], None] | None,
 ) -> Iterator[Candidate]:
-    for number, outcome in enumerate(open_dump(path, columns=columns, on_note=note)):
+    for outcome in open_dump(path, columns=columns, on_note=note):
         if isinstance(outcome, Reject):
             if on_reject is not None:
                 on_reject(outcome)
             continue
-        yield from _units_of(outcome, number, unit, names)
+        yield from _units_of(outcome, unit)
 
 
-def _units_of(record: Record, number: int, unit: str, names: _Names) -> Iterator[Candidate]:
+def _units_of(record: Record, unit: str) -> Iterator[Candidate]:
     """Split one article as the tagger does; what belongs to the page is left out."""
     sentences = split_units(record.article.text, unit)
     heading = record.article.title or title_of(sentences) or ""
     source = Path(record.article.source)
-    start, place = (source.stem, "") if record.position == WHOLE else (source.name, str(number))
-    doc = record.id or names.of(start, source, record.article.text, place) or str(number)
+    start = source.stem if record.position == WHOLE else source.name
+    doc = record.id or _named(start, record.article.text)
     before = ""
     for n, sentence in enumerate(sentences):
         if sentence.furniture:

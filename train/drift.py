@@ -82,7 +82,8 @@ def measure_drift(
         "length": _compare_lengths(old, recent, **rest) if old else None,
         "gated_alike": alike,
         "dimensions": {
-            d.name: _compare_scores(old, witness.errors.get(d.name), recent, d, alike=alike, **rest)
+            d.name: {"errors_articles": witness.errors[d.name].articles if d.name in witness.errors else None}
+            | _compare_scores(old, witness.errors.get(d.name), recent, d, alike=alike, **rest)
             | _compare_shares(old, witness.errors.get(d.name), recent, d, prior=priors.get(d.name), **rest)
             for d in tagger.schema.dimensions
         },

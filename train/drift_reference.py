@@ -84,8 +84,8 @@ class Witness:
 
     @property
     def articles(self) -> int:
-        """How many were counted in the dimension with the fewest."""
-        return min((errors.articles for errors in self.errors.values()), default=0)
+        """How many were counted in the dimension with the most."""
+        return max((errors.articles for errors in self.errors.values()), default=0)
 
 
 def read_errors(folder: Path, tagger: Tagger) -> Witness:

@@ -51,14 +51,19 @@ def judge(report: Report) -> Report:
         signs.append(
             ("watch", f"sentences are of other lengths (PSI {length['psi']:.2f}, chance {length['psi_chance']:.2f})")
         )
+    thin = _thin(report)
     for name, found in report["dimensions"].items():
-        signs += _score_signs(name, found)
-        signs += _share_signs(name, found["labels"])
+        if name not in thin:
+            signs += _score_signs(name, found)
+            signs += _share_signs(name, found["labels"])
     levels, few = {level for level, _ in signs}, _too_few(report)
     verdict = "cannot tell" if few else "label again" if "alarm" in levels else "watch" if levels else "same"
     reason = VERDICTS[verdict]
     if few:
         reason += f" Expected {FEW_ARTICLES} or more on either side; found {'; '.join(few)}."
+    elif thin:
+        told = ", ".join(f"{name} ({number})" for name, number in thin.items())
+        reason += f" No signs are taken from what was measured in fewer than {FEW_ARTICLES} articles: {told}."
     if not report["gated_alike"]:
         reason += " Scores were not compared."
     return {"verdict": verdict, "reason": reason, "signs": [{"level": level, "what": what} for level, what in signs]}
@@ -72,6 +77,12 @@ def _too_few(report: Report) -> list[str]:
         sides.append((old["errors"], old["errors_articles"]))
     sides.append(_articles_of(new))
     return [f"{number} in {name}" for name, number in sides if number < FEW_ARTICLES]
+
+
+def _thin(report: Report) -> dict[str, int]:
+    """Give the dimensions in which the errors of the model are known from too few articles, and from how many."""
+    articles = {name: found["errors_articles"] for name, found in report["dimensions"].items()}
+    return {name: number for name, number in articles.items() if number is not None and number < FEW_ARTICLES}
 
 
 def _articles_of(side: Report) -> tuple[str, int]:

@@ -49,14 +49,13 @@ def exchange(left: Path, right: Path) -> bool:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time change a folder, where the system can; a kill frees the lock."""
+def locked(folder: Path) -> Iterator[bool]:
+    """Let one process at a time change a folder, where the system can, and say if it can; a kill frees the lock."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ".lock"
     # Only read, for it may be another user's: a lock asks for no right to write.
     handle = os.open(path, os.O_RDONLY | (0 if path.exists() else os.O_CREAT), 0o666)
     try:
-        lock(handle, wait=True)
-        yield
+        yield lock(handle, wait=True)
     finally:
         os.close(handle)

@@ -6,7 +6,8 @@ that has seen its article.
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,14 @@ from train.metrics import indicator
 from train.params import BaselineParams
 
 Array = NDArray[Any]
+Issues = Callable[[Array, Array], list[int]]
+"""Finds the rows to doubt, from their classes and the probabilities of all."""
 
 
 def find_label_errors(
     examples: Sequence[Example], schema: Schema, params: BaselineParams, *, seed: int, folds: int = 5
 ) -> dict[str, list[dict[str, Any]]]:
-    """Find rows whose labels a baseline doubts; none with a label that only articles of its own fold have.
+    """Find rows whose labels a baseline doubts; none of which no other fold has an example, for it was never learnt.
 
     Returns
     -------
@@ -52,25 +55,14 @@ def find_label_errors(
     scores = probabilities(logits, schema, calibrate(logits, [e.labels for e in examples], schema))
     found = {}
     for d in schema.dimensions:
-        rows = _judged(examples, assigned, d)
+        rows = [n for n, e in enumerate(examples) if d.name in e.labels]
         gold = indicator(d, [examples[n].labels[d.name] for n in rows])
-        errors = (_multi_errors if d.multi else _single_errors)(d, gold, scores[d.name][rows].astype(float), find)
+        issues = partial(_issues, find, folds=np.array(assigned)[rows])
+        errors = (_multi_errors if d.multi else _single_errors)(d, gold, scores[d.name][rows].astype(float), issues)
         for error in errors:
             error["row"] = rows[error["row"]]
         found[d.name] = sorted(errors, key=lambda error: (error["score"], error["row"]))
     return found
-
-
-def _judged(examples: Sequence[Example], assigned: Sequence[int], d: Dimension) -> list[int]:
-    """Give the rows that can be doubted: a label that no other fold holds was never learnt, so never expected."""
-    folds, given = dict[str, set[int]](), dict[int, list[str]]()
-    for n, (example, fold) in enumerate(zip(examples, assigned, strict=True)):
-        if d.name in example.labels:
-            found = example.labels[d.name]
-            given[n] = [found] if isinstance(found, str) else found
-            for label in given[n]:
-                folds.setdefault(label, set()).add(fold)
-    return [n for n, labels in given.items() if all(folds[label] - {assigned[n]} for label in labels)]
 
 
 def _cleanlab() -> Any:
@@ -82,17 +74,19 @@ def _cleanlab() -> Any:
         ) from None
 
 
-def _issues(find: Any, labels: Array, scores: Array) -> list[int]:
+def _issues(find: Any, labels: Array, scores: Array, *, folds: Array) -> list[int]:
     """Numbers of the rows that cleanlab doubts; classes that no row has are left out, as it wants each to have one."""
-    classes, dense = np.unique(labels, return_inverse=True)
+    learnt = [label for label in np.unique(labels) if len({*folds[labels == label].tolist()}) > 1]
+    rows = np.flatnonzero(np.isin(labels, learnt))
+    classes, dense = np.unique(labels[rows], return_inverse=True)
     if len(classes) < 2:
         return []
-    kept = np.maximum(scores[:, classes], 1e-12)
+    kept = np.maximum(scores[np.ix_(rows, classes)], 1e-12)
     kept /= kept.sum(axis=1, keepdims=True)
-    return [int(n) for n in find(dense, kept, return_indices_ranked_by="self_confidence", n_jobs=1)]
+    return [int(rows[n]) for n in find(dense, kept, return_indices_ranked_by="self_confidence", n_jobs=1)]
 
 
-def _single_errors(d: Dimension, gold: Array, scores: Array, find: Any) -> list[dict[str, Any]]:
+def _single_errors(d: Dimension, gold: Array, scores: Array, issues: Issues) -> list[dict[str, Any]]:
     labels = gold.argmax(axis=1)
     return [
         {
@@ -101,16 +95,16 @@ def _single_errors(d: Dimension, gold: Array, scores: Array, find: Any) -> list[
             "suggested": d.labels[scores[n].argmax()],
             "score": float(scores[n, labels[n]]),
         }
-        for n in _issues(find, labels, scores)
+        for n in issues(labels, scores)
         if scores[n].argmax() != labels[n]
     ]
 
 
-def _multi_errors(d: Dimension, gold: Array, scores: Array, find: Any) -> list[dict[str, Any]]:
+def _multi_errors(d: Dimension, gold: Array, scores: Array, issues: Issues) -> list[dict[str, Any]]:
     """Judge each label by itself; a row with several doubtful labels is one error."""
     doubted: dict[int, set[int]] = {}
     for k in range(len(d.labels)):
-        for n in _issues(find, gold[:, k].astype(int), np.stack([1 - scores[:, k], scores[:, k]], axis=1)):
+        for n in issues(gold[:, k].astype(int), np.stack([1 - scores[:, k], scores[:, k]], axis=1)):
             doubted.setdefault(n, set()).add(k)
     errors = []
     for n, columns in doubted.items():

@@ -4,19 +4,21 @@ Knows authored rows, a grammar, parameters and a folder for the network. All
 folds share the result: what is invented leaks no article.
 """
 
-import shutil
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from newslean.context import context_of
+from newslean.files import sync_tree
 from newslean.schema import Schema
 from train.batches import Collator, in_batches, to_dataset
 from train.draw import generate
 from train.finetune import finetune, load_for
-from train.folders import locked, replace_folder
+from train.folders import locked
 from train.grammar import Grammar
 from train.keys import base_revision, code_hashes, digest, rows_key
 from train.labels import Example
@@ -109,12 +111,11 @@ def _warm_network(
         code_hashes("transformer"),
     ]
 
-    def make(partial: Path) -> None:
+    def make(partial: Path, checkpoints: Path) -> None:
         if params.feed_forward:
             check_prunable(load_base(params.base)[0])  # before anything learns for an hour
         drawn = _drawn(grammar, schema, params, params.warm_sentences, seed=seed)
         say(f"warm start: {len(authored):,} authored sentences, {len(drawn):,} of the grammar")
-        checkpoints = partial.with_name("checkpoints")
         fit = finetune([*authored, *drawn], [], schema, once, seed=seed, folder=checkpoints)
         fit.network.save(partial)
         load_base(params.base)[1].save_pretrained(partial)
@@ -123,7 +124,7 @@ def _warm_network(
 
 
 def _mean_network(networks: Sequence[Path], schema: Schema, place: Path) -> Path:
-    def make(partial: Path) -> None:
+    def make(partial: Path, _: Path) -> None:
         encoder, tokenizer = load_base(str(networks[0]))
         network = Network(encoder, schema)
         network.take_heads(str(networks[0]))
@@ -137,7 +138,7 @@ def _mean_network(networks: Sequence[Path], schema: Schema, place: Path) -> Path
 def _pruned_network(
     base: Path, params: FinetuneParams, schema: Schema, read: Callable[[], list[Example]], *, place: Path
 ) -> Path:
-    def make(partial: Path) -> None:
+    def make(partial: Path, _: Path) -> None:
         rows = read()
         chosen = np.random.default_rng(0).permutation(len(rows))[:READ_TO_PRUNE].tolist()
         encoder, tokenizer = load_for(replace(params, base=str(base)))
@@ -154,19 +155,24 @@ def _pruned_network(
     return _made_once(place / f"warm-{digest([base.name, params.feed_forward])}", make)
 
 
-def _made_once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """Have a folder made, unless it lies there, whole or not at all; what a killed run leaves, the next goes on from.
+def _made_once(folder: Path, make: Callable[[Path, Path], None]) -> Path:
+    """Have a folder made, unless it lies there, whole or not at all: ``make(partial, checkpoints)``.
 
-    Runs may share the place: where the system can lock, the second waits for the first, and finds it made.
+    Runs may share the place: the second waits for the first, and finds it made. A killed one leaves its checkpoints to
+    the next. Where the system cannot lock, each has its own.
     """
     if not folder.exists():
         beside = folder.with_name(f".{folder.name}")
-        with locked(beside):
+        with locked(beside) as alone, TemporaryDirectory(dir=beside) as own:
             if not folder.exists():
-                partial = beside / "network"
-                shutil.rmtree(partial, ignore_errors=True)
-                make(partial)
-                replace_folder(partial, folder)
+                partial = Path(own, "network")
+                make(partial, Path(beside if alone else own, "checkpoints"))
+                sync_tree(partial)
+                try:
+                    os.replace(partial, folder)
+                except OSError:
+                    if not folder.exists():  # otherwise, without a lock, another was first, with the same
+                        raise
     return folder
 
 

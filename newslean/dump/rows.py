@@ -22,7 +22,11 @@ _SAMPLE = 100
 _SAMPLE_BYTES = 1_000_000
 _MAX_DEPTH = 8
 _MAX_NAMES = 10_000
-_TAGS = re.compile(r"</(?:p|div|span|li|ul|ol|a|b|i|em|strong|h[1-6]|td|tr|table)\s*>", re.IGNORECASE)
+_TAGS = re.compile(
+    r"</(?:p|div|span|li|ul|ol|a|b|i|em|strong|h[1-6]|td|tr|table|article|section|blockquote|figure|pre)\s*>"
+    r"|<br\s*/?>",
+    re.IGNORECASE,
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -105,7 +109,7 @@ def make_record(row: Row, columns: Columns, place: Place) -> Outcome:
         check_words(text, where=place.name)
     except DataError as error:
         return place.reject(row.position, error)
-    if "</" in text and _TAGS.search(text):
+    if ("</" in text or "<br" in text) and _TAGS.search(text):
         place.note_once("texts hold HTML tags, which are read as words: make them plain text, or pages of their own")
     title, when, outlet, identifier = (
         _to_text(_value(row.values, name)) for name in (columns.title, columns.date, columns.outlet, columns.id)

@@ -220,7 +220,7 @@ def test_what_a_folder_or_an_archive_holds_beside_articles_is_told(write, read, 
 
 def test_tags_in_texts_are_told_once_an_input(write, read):
     marked = '{"text": "<p>Tin <b>rose</b>.</p>"}\n'
-    first, second = write("a.jsonl", marked * 3), write("b.jsonl", marked)
+    first, second = write("a.jsonl", marked * 3), write("b.jsonl", '{"text": "Tin<br/>rose."}\n')
     plain = write("c.jsonl", '{"text": "Tin </3 <p> rose."}')
     notes: list[str] = []
     assert len(read([first, second, plain], on_note=notes.append)[0]) == 5

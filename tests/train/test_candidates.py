@@ -21,7 +21,8 @@ def test_a_text_file_holds_a_sentence_a_line(tmp_path: Path):
     path.write_text("Copper climbed in Arlen. It rained.\n\n--\nZinc slumped.\n", encoding="utf-8")
     notes: list[str] = []
     found = list(read_candidates([path], on_note=notes.append))
-    assert found == [Candidate("a-1", 0, "Copper climbed in Arlen. It rained."), Candidate("a-4", 0, "Zinc slumped.")]
+    lines = {"a-1": "Copper climbed in Arlen. It rained.", "a-4": "Zinc slumped."}
+    assert found == [Candidate(f"{start}-{digest(text)[:8]}", 0, text) for start, text in lines.items()]
     assert "a sentence" in notes[0] or "list of sentences" in notes[0]
 
 
@@ -29,7 +30,7 @@ def test_the_same_file_as_an_article_is_split_and_its_furniture_left_out(tmp_pat
     path = tmp_path / "a.txt"
     path.write_text(ARTICLE, encoding="utf-8")
     title, first, second = read_candidates([path], form="articles")
-    assert (title.title, title.doc, title.before) == (True, "a", "")
+    assert (title.title, title.doc[:2], title.before) == (True, "a-", "")
     assert (first.text, first.before, first.heading) == ("Copper climbed in Arlen.", title.text, title.text)
     assert (second.n, second.before) == (first.n + 1, first.text)
 
@@ -52,18 +53,24 @@ def test_rows_keep_their_place_and_the_sentence_before(tmp_path: Path):
     ]
 
 
-def test_files_of_the_same_name_are_articles_of_their_own(tmp_path: Path):
+def test_an_article_has_one_name_whatever_is_read_beside_it(tmp_path: Path):
     texts = {"mon": "Copper climbed in Arlen. Zinc rose too.", "tue": "Rain fell on the harbour. Nobody sailed."}
     for day, text in texts.items():
         (tmp_path / day).mkdir()
         (tmp_path / day / "001.txt").write_text(text, encoding="utf-8")
         write(tmp_path / day / "d.jsonl", {"text": f"{text} {text}" * 9})
-    days = [tmp_path / day for day in texts]
-    for paths in ([tmp_path], days, [day / "d.jsonl" for day in days], [day / "001.txt" for day in days]):
-        found = [(c.doc, "Rain" in c.text or "sailed" in c.text) for c in read_candidates(paths)]
-        assert len({doc for doc, _ in found}) == len({*found}) >= len(texts), paths
-        assert found == [(c.doc, "Rain" in c.text or "sailed" in c.text) for c in read_candidates(paths)]
-    assert next(iter(read_candidates(days, form="articles"))).doc == "001"  # as it would be by itself
+    names = {}
+    for place in ("", "001.txt", "d.jsonl"):
+        alone = [[c.doc for c in read_candidates([tmp_path / day / place], form="articles")] for day in texts]
+        together = [c.doc for c in read_candidates([tmp_path / day / place for day in texts], form="articles")]
+        assert together == alone[0] + alone[1]
+        names[place] = {*together}
+    assert names[""] == names["001.txt"] | names["d.jsonl"] == {c.doc for c in read_candidates([tmp_path])}
+    assert len(names[""]) == 4
+    assert {name[:4] for name in names["001.txt"]} == {"001-"}
+    lists = [[c.doc for c in read_candidates([tmp_path / day / "001.txt"])] for day in texts]
+    assert [doc[:6] for docs in lists for doc in docs] == ["001-1-"] * 2
+    assert lists[0] != lists[1]
 
 
 def test_rows_with_headlines_are_articles_and_keep_their_identifiers(tmp_path: Path):
@@ -72,15 +79,21 @@ def test_rows_with_headlines_are_articles_and_keep_their_identifiers(tmp_path: P
         {"id": "u1", "title": "Metals climb", "text": "Copper climbed."},
         {"id": 2, "title": "Weather", "text": "Rain fell on Arlen."},
     )
-    expected = [("u1", 0, False, "Metals climb"), ("2", 0, False, "Weather")]
-    for form in ("auto", "sentences"):
+    for form, numbers in (("auto", (0, 0)), ("sentences", (1, 2))):
+        expected = [("u1", numbers[0], False, "Metals climb"), ("2", numbers[1], False, "Weather")]
         assert [(c.doc, c.n, c.title, c.heading) for c in read_candidates([path], form=form)] == expected, form
+    row = {"doc": "d1", "title": "Metals climb", "text": "Copper climbed."}
+    rows = read_candidates([write(tmp_path / "rows.jsonl", row, {**row, "text": "Zinc too."})])
+    assert [(c.doc, c.n, c.before) for c in rows] == [("d1", 1, ""), ("d1", 2, "Copper climbed.")]
 
 
 def test_a_result_is_no_list_of_sentences(tmp_path: Path):
-    row = {"article": 0, "n": 0, "text": "Tin rose.", "skipped": False, "labels": {}, "scores": {}}
-    with pytest.raises(DataError, match=r"found a result of predict\.py"):
-        list(read_candidates([write(tmp_path / "tags.jsonl", row)]))
+    row = {"article": 0, "n": 0, "start": 0, "end": 9, "text": "Tin rose.", "furniture": False, "skipped": False}
+    row |= {"labels": {}, "scores": {}}
+    path = write(tmp_path / "tags.jsonl", row)
+    for form in ("auto", "sentences", "articles"):
+        with pytest.raises(DataError, match=r"found a result of predict\.py"):
+            list(read_candidates([path], form=form))
 
 
 def test_a_dump_of_articles_is_told_from_a_list_of_sentences(tmp_path: Path):
@@ -88,7 +101,7 @@ def test_a_dump_of_articles_is_told_from_a_list_of_sentences(tmp_path: Path):
     assert {c.doc for c in read_candidates([path])} == {"one", "two"}
     assert len(list(read_candidates([path], form="sentences"))) == 2
     posts = write(tmp_path / "posts.jsonl", {"text": "Copper! Zinc!"}, {"text": "Rain fell."})
-    assert [c.doc for c in read_candidates([posts])] == ["posts-1", "posts-2"]
+    assert [c.doc[:8] for c in read_candidates([posts])] == ["posts-1-", "posts-2-"]
 
 
 def test_what_a_dump_cannot_read_is_told_and_the_rest_goes_on(tmp_path: Path):

@@ -130,7 +130,22 @@ def test_a_dimension_has_the_articles_that_it_was_measured_in(model_folder: Path
     path.write_text(json.dumps(report), encoding="utf-8")
     witness = read_errors(model_folder, tagger)
     assert {name: errors.articles for name, errors in witness.errors.items()} == {"topic": 40, "mood": 2}
-    assert witness.articles == 2
+    assert witness.articles == 40
+
+
+def test_a_dimension_measured_in_few_articles_brings_no_sign_and_hides_none(
+    results: Any, tagger: Tagger, trained: SimpleNamespace
+):
+    report = measure_drift(results("old", USUAL), results("new", STRANGE), tagger, model=trained.path, replicates=100)
+    for name, found in report["dimensions"].items():
+        found["errors_articles"] = 2 if name == "mood" else 40
+    report["reference"]["errors_articles"] = 40
+    judged = judge(report)
+    assert judged["verdict"] == "label again"
+    assert judged["reason"].endswith("fewer than 20 articles: mood (2).")
+    assert not [sign for sign in judged["signs"] if sign["what"].startswith("mood")]
+    report["dimensions"]["mood"]["errors_articles"] = 40
+    assert [sign for sign in judge(report)["signs"] if sign["what"].startswith("mood")]
 
 
 def test_accuracy_is_expected_alike_whatever_text_the_new_one_is_compared_with(

@@ -68,6 +68,9 @@ def test_a_label_that_was_never_learnt_is_not_doubted(examples: list[Example], s
     moods = ["rise", "fall", "flat"]
     rows[:20] = [replace(e, labels=e.labels | {"mood": moods[n % 3]}) for n, e in enumerate(rows[:20])]
     assert find_label_errors(rows, schema, PARAMS, seed=0)["mood"] == []
+    # So it is with one label of several, and with having none.
+    always = [replace(e, labels={"topic": [] if e.doc == "d0" else ["metals"]}) for e in rows]
+    assert find_label_errors(always, schema, PARAMS, seed=0)["topic"] == []
 
 
 @needs_cleanlab

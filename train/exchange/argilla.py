@@ -170,7 +170,7 @@ def _is_list_of_objects(value: object) -> bool:
 
 def _codings(
     responses: dict[str, Any], names: dict[str, str], coders: dict[str, str]
-) -> tuple[tuple[Coding, ...], tuple[str, ...]]:
+) -> tuple[tuple[Coding, ...], int]:
     by_user, dropped = dict[str, dict[str, list[Any]]](), set[str]()
     for question, answers in responses.items():
         for answer in answers if _is_list_of_objects(answers) else []:
@@ -183,7 +183,7 @@ def _codings(
             values: list[Any] = value if isinstance(value, list) else [value]
             by_user.setdefault(coder, {})[names.get(question, question)] = values
     found = tuple(Coding(answers, coder) for coder, answers in by_user.items() if coder not in dropped)
-    return found, tuple(dropped)
+    return found, len(dropped)
 
 
 def _guesses(suggestions: dict[str, Any], names: dict[str, str]) -> tuple[Guess, ...]:

@@ -15,7 +15,7 @@ from train.exchange.formats import FORMATS, guess_format
 from train.exchange.joining import Joiner, Said
 from train.exchange.raw import Answers, Coding, Guess, Header, Raw, same_second, sound_payload
 from train.exchange.reading import Notes, Reading
-from train.exchange.task import ABOUT, NOBODY, Prediction, Task, name_by_text, prediction_of, row_of
+from train.exchange.task import ABOUT, Prediction, Task, name_by_text, prediction_of, row_of
 from train.rows import FLAGS, KINDS, Faults, row_faults, shown, time_of
 
 
@@ -102,7 +102,7 @@ class Gatherer:
         return {name: values for name, values in answers.items() if name not in self.judge.naming.ignored}
 
     def _take(self, raw: Raw, index: int, asked: list[str]) -> None:
-        self.notes.skipped += len(raw.skipped)
+        self.notes.skipped += raw.skipped
         place, predictions = self._place(raw, index), self._predictions(raw)
         # Labels are judged even where the sentence is missing, so that all that is wrong is told at once.
         said = [self._said(raw, coding, asked) for coding in self._codings(raw)]
@@ -170,10 +170,10 @@ class Gatherer:
     def _codings(self, raw: Raw) -> list[Coding]:
         """Give the codings, with those of which the tool shows nothing since no label was given."""
         codings = list(raw.codings)
-        answered = {coding.coder for coding in codings} | {*raw.skipped}  # who skips has taken the answer back
         for coder, names in raw.payload.get("coded", {}).items():
             blank = isinstance(names, list) and all(n in self.schema.names and self.schema[n].multi for n in names)
-            if blank and coder not in answered and NOBODY not in raw.skipped:
+            # Who skips has taken an answer back, and the tool may know that coder by another name.
+            if blank and not raw.skipped and coder not in {coding.coder for coding in codings}:
                 codings.append(Coding({}, coder))
         if not codings and not raw.skipped:
             if self.reading.confirmed:

@@ -38,13 +38,14 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
         if not isinstance(data, dict):
             faults.add(where, f"expected data, an object with the text; found {shown(data)}. Export as JSON.")
             continue
-        codings, guesses, skipped = list[Coding](), list[Guess](), list[str]()
-        payload = payload_from(data.get(PAYLOAD))
-        for annotation in _objects(task, "annotations") or _objects(task, "completions"):
-            coder, at = _who_and_when(annotation, payload)
+        codings, guesses, payload = list[Coding](), list[Guess](), payload_from(data.get(PAYLOAD))
+        annotations = _objects(task, "annotations") or _objects(task, "completions")
+        skipped = max(0, len(payload.get("coded", {})) - len(annotations))  # deleted: each coder was sent as one
+        for annotation in annotations:
             if annotation.get("was_cancelled") or annotation.get("skipped"):
-                skipped.append(coder)
+                skipped += 1
             else:
+                coder, at = _who_and_when(annotation, payload)
                 codings.append(Coding(_answers(annotation), coder, at))
         for prediction in _objects(task, "predictions"):
             score = prediction.get("score")
@@ -57,7 +58,7 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
                 )
             )
         about = about_in(data)
-        found.append(Raw(where, text_in(data), about, tuple(codings), tuple(guesses), payload, (), tuple(skipped)))
+        found.append(Raw(where, text_in(data), about, tuple(codings), tuple(guesses), payload, (), skipped))
     return found
 
 

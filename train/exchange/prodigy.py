@@ -28,12 +28,13 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
             continue
         coder = row.get("_annotator_id") or row.get("_session_id")
         payload = payload_from(row.get(PAYLOAD))
-        coder = coder if isinstance(coder, str) else NOBODY
-        coding = Coding(untag(chosen, naming), coder, _time(row.get("_timestamp")))
+        coding = Coding(
+            untag(chosen, naming), coder if isinstance(coder, str) else NOBODY, _time(row.get("_timestamp"))
+        )
         meta: Any = row["meta"] if isinstance(row.get("meta"), dict) else {}
         about = about_in(meta, row)
         codings = (coding,) if answer == "accept" else ()
-        skipped = (coder,) if answer in ("reject", "ignore") else ()
+        skipped = int(answer in ("reject", "ignore"))
         found.append(Raw(where, text_in(row), about, codings, payload=payload, skipped=skipped))
     return found
 

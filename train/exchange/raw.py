@@ -92,8 +92,8 @@ class Raw:
         What our own export carried; empty in files made elsewhere.
     asked : tuple of str
         Dimensions that the tool asked for, if the file says so.
-    skipped : tuple of str
-        Coders of annotations that were cancelled, skipped or left as a draft; NOBODY where it is not said who.
+    skipped : int
+        Annotations that the coder cancelled, skipped or left as a draft.
     unsure : Coding or None
         What is a coder's answer only if the file holds nothing unconfirmed: a suggestion as it was.
     header : Header or None
@@ -107,7 +107,7 @@ class Raw:
     guesses: tuple[Guess, ...] = ()
     payload: dict[str, Any] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
+    skipped: int = 0
     unsure: Coding | None = None
     header: Header | None = None
 

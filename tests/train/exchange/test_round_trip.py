@@ -141,23 +141,25 @@ def test_a_table_whose_columns_would_have_one_name_is_refused():
         FORMATS["csv"].write(tasks, schema_from_dict({"dimensions": dimensions}, where="test"))
 
 
+@pytest.mark.parametrize("way", ["anna", "anna@example.org", "deleted"])
 @pytest.mark.parametrize("name", ["labelstudio", "prodigy", "argilla"])
-def test_an_answer_taken_back_is_no_answer(name, coded, tmp_path):
-    """A coder who cancels has not said that there is no label: what was known stays as it is."""
+def test_an_answer_taken_back_is_no_answer(name, way, coded, tmp_path):
+    """A coder who cancels, whatever the tool calls them, has not said that there is no label: what was known stays."""
     multi = next(d for d in coded.dimensions if d.multi)
     task = Task("doc", 0, "Zinc is dear.", {"source": "user"}, {"anna": {multi.name: [multi.labels[0]]}})
     path, out = tmp_path / f"tasks{FORMATS[name].suffix}", tmp_path / "x.jsonl"
     path.write_bytes(FORMATS[name].write([task], coded))
     assert import_labels([path], out, coded).merged.added == 1
-    before, sent = out.read_bytes(), path.read_text(encoding="utf-8")
-    found = json.loads(sent)
+    before, found = out.read_bytes(), json.loads(path.read_text(encoding="utf-8"))
     if name == "labelstudio":
-        found[0]["annotations"][0]["was_cancelled"] = True
+        [annotation] = found[0]["annotations"]
+        annotation |= {"was_cancelled": True, "completed_by": {"email": way}, "id": 7}
+        found[0]["annotations"] = [] if way == "deleted" else [annotation]
     elif name == "prodigy":
-        found["answer"] = "ignore"
+        found |= {"answer": "ignore", "_annotator_id": way}
     else:
         [answers] = found[0]["responses"].values()
-        answers[0]["status"] = "discarded"
+        answers[0] |= {"status": "discarded", "user_id": way}
     path.write_text(json.dumps(found) + "\n", encoding="utf-8")
     done = import_labels([path], out, coded, append=True)
     assert done.notes.skipped == 1
