@@ -25,7 +25,7 @@ from newslean.scoring.work import Counts
 from newslean.splitting import splitter_version
 from newslean.target import check_target
 
-FORMAT = 3
+FORMAT = 2
 """Of the work folder: raised when an older run cannot be gone on with."""
 
 

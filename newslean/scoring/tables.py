@@ -104,26 +104,18 @@ def to_results(
         One for each row; a sentence without scores was skipped.
     only_relevant : bool
         Leave out sentences without any label but the neutral ones; articles stay, ``relevant`` or not.
-
-    Returns
-    -------
-    RecordBatch
-        As `result_schema` says. What is said of an article as a whole is null where it has no sentence (a number, a
-        date, furniture alone): shares of nothing would look like those of other news.
     """
     columns: dict[str, Any] = {name: batch.column(name) for name in ORIGIN}
     columns["relevant"] = [any(is_relevant(s.labels, schema) for s in a.sentences) for a in tagged]
     columns["title"] = [_unicode(a.title) for a in tagged]
-    totals = [sum(not s.furniture for s in a.sentences) for a in tagged]
-    columns["sentences_total"] = totals
-    told = [a if total else None for a, total in zip(tagged, totals, strict=True)]
+    columns["sentences_total"] = [sum(not s.furniture for s in a.sentences) for a in tagged]
     columns["sentences_skipped"] = [sum(not s.scores for s in a.sentences) for a in tagged]
     for d in schema.dimensions:
-        columns[f"label_{d.name}"] = [a.labels[d.name] if a else None for a in told]
+        columns[f"label_{d.name}"] = [a.labels[d.name] for a in tagged]
         for label in d.labels:
-            columns[f"share_{d.name}_{label}"] = _rounded([a.shares[d.name][label] if a else None for a in told])
+            columns[f"share_{d.name}_{label}"] = _rounded([a.shares[d.name][label] for a in tagged])
         if d.opposites:
-            columns[f"lean_{d.name}"] = _rounded([a.lean[d.name] if a else None for a in told])
+            columns[f"lean_{d.name}"] = _rounded([a.lean[d.name] for a in tagged])
     if not articles_only:
         columns["sentences"] = _sentences(tagged, schema, only_relevant=only_relevant)
     target = result_schema(schema, articles_only=articles_only)
