@@ -129,8 +129,8 @@ def _render_agreement(source: str, found: dict[str, Any]) -> list[str]:
     articles = {name: measured["groups"] for name, measured in found["dimensions"].items()}
     over = "articles" if max(articles.values()) > 1 else "sentences"
     alone = [name for name, number in articles.items() if number == 1 and over == "articles"]
-    few = [f"{name} {number}" for name, number in articles.items() if 0 < number < FEW_GROUPS]
-    few = few if len({*articles.values()}) > 1 else few and [few[0].rpartition(" ")[2]]
+    alike = len({*articles.values()}) == 1
+    few = [f"{number}" if alike else f"{d} {number}" for d, number in articles.items() if 0 < number < FEW_GROUPS]
     key, kappa = ("kappa", "Cohen's kappa") if len(found["coders"]) == 2 else ("fleiss", "Fleiss' kappa")
     names = ", ".join(visible(coder) for coder in found["coders"])
     titles = [title for d, m in found["dimensions"].items() for title in (d, *(f"  {label}" for label in m["labels"]))]
@@ -144,7 +144,7 @@ def _render_agreement(source: str, found: dict[str, Any]) -> list[str]:
     lines = [
         f"{source}: agreement of {names}, with 95 % intervals over {over}:",
         *([f"  (over sentences, of one article: {', '.join(alone)})"] if alone else []),
-        *([f"  (too few articles to trust an interval: {', '.join(few)})"] if few else []),
+        *([f"  (too few articles to trust an interval: {', '.join(dict.fromkeys(few))})"] if few else []),
         f"  {'':<{width}}{'units':>7}  {'percent':<{first}}{kappa:<{second}}Krippendorff's alpha",
     ]
     for title, units, percent, beyond, alpha in rows:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from newslean.articles import Article
 from newslean.dump import Columns, Record, Reject, open_dump
+from newslean.dump.columns import is_result
 from newslean.dump.records import WHOLE
 from newslean.errors import DataError
 from newslean.splitting import split_units, title_of
@@ -140,12 +141,12 @@ def _is_list(path: str | Path, form: Form, text_column: str | None) -> bool:
         return form == "sentences" or (form == "auto" and suffix == ".txt" and not Path(path).is_dir())
     if text_column is not None:  # of lists it has a fixed name
         return False
-    first = next((row for _, row in read_objects(Path(path), Faults(), {}) if row), None)
-    text = first.get("text") if first else ""
-    title = first.get("title") if first and not {"doc", "n"} & {*first} else None
-    if isinstance(title, str) and title.strip():  # of an article: a row of a sentence says whether it is one
+    first: dict[str, Any] = next((row for _, row in read_objects(Path(path), Faults(), {}) if row), {})
+    text, title = first.get("text") if first else "", first.get("title")
+    # An article has a title: a row of a sentence says whether it is one.
+    if isinstance(title, str) and title.strip() and not {"doc", "n"} & {*first}:
         return False
-    return isinstance(text, str) and ("n" in (first or {}) or (len(text) <= MAX_SENTENCE and "\n" not in text.strip()))
+    return isinstance(text, str) and ("n" in first or (len(text) <= MAX_SENTENCE and "\n" not in text.strip()))
 
 
 def _named(start: str, text: str) -> str:
@@ -171,7 +172,7 @@ def _read_text(path: Path, faults: Faults) -> Iterator[Candidate]:
 def _read_rows(path: Path, faults: Faults) -> Iterator[Candidate]:
     last: Candidate | None = None
     for where, row in read_objects(path, faults, {}):
-        if row and last is None and {"article", "scores", "skipped"} <= {*row}:
+        if row and last is None and is_result(row):
             raise DataError(f"{path}: expected sentences or articles; found a result of predict.py. Name its input.")
         if row and not isinstance(row.get("text"), str):
             faults.add(where, f"text: expected a sentence; found {shown(row.get('text'))}")

@@ -65,11 +65,8 @@ def measure_drift(
     reading: dict[str, Any] = {"seed": seed, "model": model, "texts": texts}
     reading |= {"text_column": text_column, "on_note": on_note}
     recent = read_scored(new, tagger, **reading)
-    if is_model(reference):
-        old, witness = None, read_errors(reference, tagger)
-    else:
-        old = read_scored(reference, tagger, **reading)
-        witness = _witness(old, tagger, model)
+    old = None if is_model(reference) else read_scored(reference, tagger, **reading)
+    witness = _witness(old, tagger, model) if old else read_errors(reference, tagger)
     about = {"name": str(reference), "errors": witness.name, "errors_articles": witness.articles}
     rest = {"seed": seed, "replicates": replicates}
     alike = bool(recent.skipped.any()) == (old is not None and bool(old.skipped.any()))
@@ -82,12 +79,22 @@ def measure_drift(
         "length": _compare_lengths(old, recent, **rest) if old else None,
         "gated_alike": alike,
         "dimensions": {
-            d.name: {"errors_articles": witness.errors[d.name].articles if d.name in witness.errors else None}
-            | _compare_scores(old, witness.errors.get(d.name), recent, d, alike=alike, **rest)
-            | _compare_shares(old, witness.errors.get(d.name), recent, d, prior=priors.get(d.name), **rest)
+            d.name: _compare(old, witness.errors.get(d.name), recent, d, alike=alike, prior=priors.get(d.name), **rest)
             for d in tagger.schema.dimensions
         },
         "unsure": _unsure(recent.only_read(), tagger),
+    }
+
+
+def _compare(
+    old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, *, alike: bool, prior: Floats | None,
+    **rest: int,
+) -> Report:  # fmt: skip
+    return {
+        "errors_articles": errors.articles if errors else None,
+        **_compare_scores(old, errors, new, d, alike=alike, **rest),
+        "labels": label_shares(old, errors, new, d, prior=prior, **rest),
+        "missing_gold": missing_gold(errors, d),
     }
 
 
@@ -101,15 +108,6 @@ def _compare_scores(
     return {
         "confidence": _compare_confidence(old, errors, new, d, **rest),
         "accuracy": _expected_accuracy(old, errors, new, d, **rest),
-    }
-
-
-def _compare_shares(
-    old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, *, prior: Floats | None, **rest: int
-) -> Report:
-    return {
-        "labels": label_shares(old, errors, new, d, prior=prior, **rest),
-        "missing_gold": missing_gold(errors, d),
     }
 
 
@@ -206,16 +204,17 @@ def _expected_accuracy(
     """
     before: Sample | float
     if old and not old.seen:
-        before = confidence_of(old, d), old.groups
+        values = confidence_of(old, d)
+        before, sure = (values, old.groups), float(values.mean())
     elif errors is not None:
-        before = errors.surest
+        before = sure = errors.surest
     else:
         return None
     rise, bounds = mean_difference(before, (confidence_of(new, d), new.groups), seed=seed, replicates=replicates)
     found: Report = {"loss": -rise, "interval": [-bounds[1], -bounds[0]] if bounds else None}
     if errors is None:
         return found | {"reference": None, "new": None}
-    reference = errors.accuracy + float(np.mean(before[0] if isinstance(before, tuple) else before)) - errors.surest
+    reference = errors.accuracy + sure - errors.surest
     return found | {"reference": reference, "new": reference + rise}
 
 

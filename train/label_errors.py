@@ -29,7 +29,9 @@ Issues = Callable[[Array, Array], list[int]]
 def find_label_errors(
     examples: Sequence[Example], schema: Schema, params: BaselineParams, *, seed: int, folds: int = 5
 ) -> dict[str, list[dict[str, Any]]]:
-    """Find rows whose labels a baseline doubts; none of which no other fold has an example, for it was never learnt.
+    """Find rows whose labels a baseline doubts.
+
+    A label, or its absence, that only one fold holds was not learnt where it is judged: it is never doubted.
 
     Returns
     -------

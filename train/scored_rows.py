@@ -71,9 +71,9 @@ def json_rows(path: Path) -> Iterator[Row]:
                 if not begun and path.stat().st_size < MAX_BYTES:
                     break  # one value over many lines
                 raise _no_json(path, number, text) from None
-            begun = True
-            for n, value in enumerate(values if isinstance(values, list) else [values], 1):
-                yield from _sentences(value, f"{path}:{number}" + (f", item {n}" if isinstance(values, list) else ""))
+            begun, several = True, isinstance(values, list)
+            for n, value in enumerate(values if several else [values], 1):
+                yield from _sentences(value, f"{path}:{number}" + (f", item {n}" if several else ""))
         else:
             return
     try:

@@ -115,7 +115,7 @@ class _Entry(tarfile.TarInfo):
 
 
 def _form_of(name: str, others: PassedOver) -> Form | None:
-    """Tell the form of an entry; None for what is hidden, and for what is no article, such as a picture."""
+    """Tell the form of an entry; None for what is hidden, and for what is no article, which is counted."""
     parts = PurePosixPath(name).parts
     hidden = any(part == "__MACOSX" or (part.startswith(".") and not part.startswith("..")) for part in parts)
     form = None if hidden else form_of(name)

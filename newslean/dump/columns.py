@@ -80,7 +80,7 @@ def choose(columns: Columns, found: Found, *, where: str, note: Callable[[str], 
     DataError
         If a column that was named is not there, or none is found that holds the text, or the input is a result.
     """
-    if any(result <= {*found.names} for result in _RESULTS):
+    if is_result(found.names):
         raise DataError(
             f"{where}: expected articles; found a result of predict.py. Leave it out, or name what it was made from."
         )
@@ -102,6 +102,11 @@ def choose(columns: Columns, found: Found, *, where: str, note: Callable[[str], 
     if said:
         note(f"guessed the columns: {', '.join(said)}")
     return replace(columns, **guessed)
+
+
+def is_result(names: Collection[str]) -> bool:
+    """Say of the columns of a table, or the keys of a row, whether `newslean.scoring` has written it."""
+    return any(result <= {*names} for result in _RESULTS)
 
 
 def _guess(role: str, found: Found) -> str | None:

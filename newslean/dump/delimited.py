@@ -7,6 +7,7 @@ does the parsing.
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ def _read_table(stream: io.BufferedReader, place: Place, *, delimiter: str) -> I
     if first.fault is not None or not first.cells:
         raise DataError(f"{place.name}: expected a table with a header; found {first.fault}")
     names = [name.strip() for name in first.cells]
-    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+    if twice := [name for name, count in Counter(names).items() if name and count > 1]:
         place.note(f"columns stand twice, the first is taken: {', '.join(map(repr, twice[:5]))}")
     columns = choose(place.columns, Found(names, names, names), where=place.name, note=place.note)
     for number, row in enumerate(rows, 1):

@@ -128,6 +128,7 @@ def _walk(folder: Path, others: PassedOver) -> Iterator[Found]:
 
 
 def _wanted(entry: os.DirEntry[str], others: PassedOver) -> bool:
+    """Say whether an entry is read; a file of no known form is counted."""
     if entry.name.startswith("."):
         return False
     try:

@@ -137,6 +137,15 @@ def test_of_windows_1252_what_is_utf_8_stays_so_and_what_is_neither_is_rejected(
     assert (reject.position, "no UTF-8" in reject.reason) == ("row 3, line 4", True)
 
 
+def test_columns_that_stand_twice_are_told(write, read):
+    notes: list[str] = []
+    [record], _ = read(write("a.csv", "text,id,text,,\nTin rose.,1,Zinc fell.,,\n"), on_note=notes.append)
+    assert record.article.text == "Tin rose."
+    assert [note.split(": ", 1)[1] for note in notes if "columns stand" in note] == [
+        "columns stand twice, the first is taken: 'text'"
+    ]
+
+
 def test_a_quote_that_another_row_seems_to_close_takes_in_no_row_silently(write, read):
     rows = 'id,text\n1,"Tin rose.\n2,Zinc fell.\n3,"Lead" fell.\n4,"Nickel ""fell"",\nit seems."\n'
     [record], [reject] = read(write("a.csv", rows))

@@ -5,6 +5,7 @@ import pytest
 
 from newslean.articles import Article
 from newslean.dump import Record
+from newslean.dump.columns import is_result
 from newslean.errors import DataError
 from newslean.results import TaggedSentence, summarise
 from newslean.schema import schema_from_dict
@@ -74,6 +75,9 @@ def test_results(batch: pa.RecordBatch, schema, only_relevant: bool):
     # A part of a batch gives its own sentences.
     assert sentence_rows(found.slice(1)).to_pylist() == [row for row in lines if row["article"] > 7]
     assert article_rows(found).schema == result_schema(schema, articles_only=True)
+    assert is_result(sentence_rows(found).schema.names)
+    assert is_result(article_rows(found).schema.names)
+    assert not is_result(ARTICLES.names)
     short = to_results(batch, tagged, schema, only_relevant=only_relevant, articles_only=True)
     assert short == article_rows(found)
 
