@@ -179,7 +179,7 @@ def _flag_contents(keys: list[str], flags: list[bool]) -> None:
         if flags[n] or not _is("contents", key):
             continue
         end = n + 1
-        while end < len(keys) and last[keys[end]] > end and keys[end] not in keys[n + 1 : end][-100:]:
+        while end < len(keys) and last[keys[end]] > end and keys[end] not in keys[max(n + 1, end - 100) : end]:
             end += 1
         if end > n + 2:
             flags[n:end] = [True] * (end - n)

@@ -193,6 +193,9 @@ def test_nothing_and_hostile_lines() -> None:
     lines = ["", "\0", "x" * 1_000_000, "menu " * 100_000, "by " * 100, "(" * 10_000, "A " * 200 + "\u202e"]
     assert len(is_furniture(lines * 20)) == len(lines) * 20
     assert is_furniture(["Table of Contents", *["a", "b"] * 30_000])[-1] is False
+    lines = [f"Line {n}" for n in range(20_000)] * 2
+    assert sum(is_furniture(["Table of Contents", *lines])) == 20_001
+    assert is_furniture(["Sort by: NewestOldest", "Sort by: " + "popular" * 34 + " in price"]) == [True, False]
     for line in ("Reporting by " + "A. " * 129, "Market data provided by " + "A." * 180 + "!", "by " + "A, " * 130):
         assert is_furniture([line]) in ([True], [False])
 

@@ -22,6 +22,7 @@ from train.options import (
     quiet_libraries,
     read_labels,
     read_shares,
+    readme_of,
     tell_skipped,
 )
 
@@ -185,6 +186,7 @@ def gate(labels: Any, schema: Any, texts: Any, seed: int, model: Path) -> None:
     from newslean.manifest import read_manifest
     from train.gate import fit_gate
     from train.gate_files import add_gate
+    from train.promotion import CURRENT
     from train.run import part_rows
 
     files, label_set = read_labels(labels, schema, texts)
@@ -194,5 +196,5 @@ def gate(labels: Any, schema: Any, texts: Any, seed: int, model: Path) -> None:
     fit = fit_gate(part_rows(files.examples)[0], label_set, background=background, seed=seed)
     if fit is None:
         raise DataError("labels: expected enough sentences with and without labels to fit a gate; found too few.")
-    add_gate(model, fit)
-    click.echo(fit.describe())
+    made = add_gate(model, fit, readme=readme_of(model.parent))
+    click.echo(f"{fit.describe()}\n{made}" + (", current now" if model.name == CURRENT else ""))

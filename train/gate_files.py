@@ -10,25 +10,44 @@ from tempfile import TemporaryDirectory
 
 from newslean.files import sha256, write_file
 from newslean.manifest import GATE_FILE, Manifest, read_manifest, write_manifest
+from train.folders import replace_folder
 from train.gate import GateFit
-from train.promotion import promote_model
+from train.promotion import CURRENT, folder_name, promote
 
 HEADING = "## Relevance gate"
 """Of the model card's last section."""
 
 
-def add_gate(folder: Path, fit: GateFit) -> None:
-    """Put a gate into a model folder, whose version changes with it: results must tell the two apart."""
-    with TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as partial:
+def add_gate(folder: Path, fit: GateFit, *, readme: Path | None = None) -> Path:
+    """Make a model of another and a gate, of a version of its own: results must tell the two apart.
+
+    It stands beside the other; made of the current model, it takes its place, and the history says so.
+
+    Parameters
+    ----------
+    readme : Path, optional
+        Whose table of results follows the current model.
+
+    Returns
+    -------
+    Path
+        Its folder.
+    """
+    models = folder.parent
+    with TemporaryDirectory(prefix=f".{folder.name}.", dir=models) as partial:
         whole = Path(partial, folder.name)
         shutil.copytree(folder, whole)
         manifest = read_manifest(whole)
         gated = save_gate(whole, manifest, fit)
-        version = f"{manifest.version.split('+')[0]}+{sha256(whole / GATE_FILE)[:6]}"
-        card = (whole / "README.md").read_text(encoding="utf-8").replace(manifest.version, version)
+        gated = replace(gated, version=f"{manifest.version.split('+')[0]}+{sha256(whole / GATE_FILE)[:6]}")
+        card = (whole / "README.md").read_text(encoding="utf-8").replace(manifest.version, gated.version)
         write_file(whole / "README.md", with_gate(card, fit))
-        write_manifest(whole, replace(gated, version=version))
-        promote_model(whole, folder)
+        write_manifest(whole, gated)
+        made = models / folder_name(gated)
+        replace_folder(whole, made)
+    if folder.name == CURRENT:
+        promote(models, made.name, event="promotion", reason="its relevance gate was fitted anew", readme=readme)
+    return made
 
 
 def save_gate(folder: Path, manifest: Manifest, fit: GateFit | None) -> Manifest:

@@ -91,8 +91,10 @@ def read_tar(stream: io.BufferedReader, place: Place, read: ReadForm) -> Iterato
 def _read_tar_entry(
     archive: tarfile.TarFile, entry: tarfile.TarInfo, place: Place, form: Form, read: ReadForm
 ) -> Iterator[Outcome]:
-    file = archive.extractfile(entry) if entry.isreg() else None
-    if file is None:
+    file = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
+    if entry.issparse():  # a few bytes may stand for more zeros than can ever be read
+        yield place.reject("", "expected a whole file; found a sparse one. Make the archive without --sparse.")
+    elif file is None:
         yield place.reject("", "expected a file; found a link or a device. Name what it leads to.")
     else:
         yield from _read_entry(cast("BinaryIO", file), place, form, read)

@@ -7,6 +7,7 @@ does the parsing.
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,13 +21,15 @@ from newslean.dump.rows import Row, make_record
 from newslean.errors import DataError
 
 _ASCII = bytes(range(128))
+_QUOTED = re.compile(rb'"[^"]*"')
 
 
 def read_csv(stream: io.BufferedReader, place: Place) -> Iterator[Outcome]:
     """Read a table whose columns are separated by commas, or by semicolons if its header has those instead."""
     head, stream = look_ahead(to_utf8(stream, where=place.name), 4096, where=place.name)
     head = head.partition(b"\n")[0]
-    semicolons = b";" in head and b"," not in head
+    bare = _QUOTED.sub(b"", head)
+    semicolons = b";" in bare and b"," not in bare
     if semicolons:
         place.note("guessed that semicolons separate the columns")
     return _read_table(stream, place, delimiter=";" if semicolons else ",")

@@ -54,7 +54,8 @@ def open_dump(
 ) -> Iterator[Outcome]:
     """Read the articles of a dump one after the other, in the order of the inputs and of what is in them.
 
-    Memory stays bounded by a few times ``max_bytes``, whatever the size of the dump, of a line or of a packed file.
+    Memory stays bounded, whatever the size of the dump, of a line or of a packed file: by a few times ``max_bytes``, in
+    a Parquet table by those of the 64 rows that are read at once, in a zip archive by its directory too.
 
     Parameters
     ----------

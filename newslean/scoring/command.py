@@ -114,8 +114,8 @@ def score(
         raise Stopped(f"interrupted; {again} goes on from what was kept.") from None
     if not quiet:
         skipped = f" ({done.skipped / max(done.sentences, 1):.0%} skipped by the gate)" if done.skipped else ""
-        chosen = job.settings.only_relevant and not job.settings.articles_only
-        kept = "; only the sentences with a label are kept" if chosen else ""
+        what = "articles" if job.settings.articles_only else "sentences and articles"
+        kept = f"; only {what} with a label are kept" if job.settings.only_relevant else ""
         tell(f"{out}: {done.articles:,} articles, {done.sentences:,} sentences read{skipped}{kept}")
     if done.rejects:
         tell(f"{done.rejects:,} rejects, listed in {job.beside('.rejects.jsonl')}")

@@ -73,7 +73,7 @@ def claim_of(job: Job, model: str, *, unit: str = "sentence") -> dict[str, Any]:
     limit = job.settings.min_confidence
     if limit is not None and not 0 <= limit <= 1:
         raise DataError(f"min_confidence: expected a number from 0 to 1; found {limit}. Leave it out for the model's.")
-    options = {key: value for key, value in asdict(job.settings).items() if key != "model"}
+    options = {key: value for key, value in asdict(job.settings).items() if key not in ("model", "model_hash")}
     return {
         "format": FORMAT,
         "newslean": __version__,
@@ -119,7 +119,7 @@ def check_names(job: Job) -> None:
         raise DataError(f"{job.out}: expected a name that ends in {', '.join(FORMATS)}; found another. Change its end.")
     for path in sorted({job.out, job.articles}):
         check_target(path, inputs=job.inputs)
-    ours = [job.out, job.articles, *map(job.beside, (".rejects.jsonl", ".run.json", ".work"))]
+    ours = [job.out, job.articles_beside, *map(job.beside, (".rejects.jsonl", ".run.json", ".work"))]
     for name in job.inputs:
         if within := next((path for path in ours if _covers(name, path)), None):
             raise DataError(
@@ -136,8 +136,17 @@ def _covers(name: str, path: Path) -> bool:
         return place.is_relative_to(os.path.realpath(name))
     if not glob.has_magic(name) or os.path.lexists(name):
         return name != "-" and place == Path(os.path.realpath(name))
-    pattern = Path(os.path.abspath(name)).parts
-    return any(_fits(part.parts, pattern) for part in (place, *place.parents))  # it may take in a folder above
+    plain = Path(os.path.abspath(path))  # links may stand in either, before and behind what a star stands for
+    places = (place, *place.parents, plain, *plain.parents)  # it may take in a folder above
+    patterns = (Path(os.path.abspath(name)), _without_links(name))
+    return any(_fits(part.parts, pattern.parts) for part in places for pattern in patterns)
+
+
+def _without_links(pattern: str) -> Path:
+    """Resolve the links in the part of a pattern that holds no magic."""
+    parts = Path(os.path.abspath(pattern)).parts
+    fixed = next((n for n, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    return Path(os.path.realpath(Path(*parts[:fixed])), *parts[fixed:])
 
 
 def _fits(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:

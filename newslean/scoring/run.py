@@ -132,7 +132,8 @@ def score_dump(
         work.begin(claim, fingerprints(job.inputs))
         check_free(job, work)
         pieces = _pieces(job, work, on_note, stop)
-        _fill(job, work, (engine or partial(score_locally, workers=workers))(pieces, job.settings), on_progress)
+        settings = replace(job.settings, model_hash=claim["model"])
+        _fill(job, work, (engine or partial(score_locally, workers=workers))(pieces, settings), on_progress)
         if stop():
             again = "The same command, without --overwrite," if overwrite else "The same command"
             raise Stopped(f"stopped after {work.counts.articles:,} articles. {again} goes on from there.")

@@ -11,10 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from newslean.errors import ModelError
+from newslean.files import sha256
 from newslean.gate import Gate
 from newslean.results import Scores, TaggedArticle, summarise
 from newslean.scoring.tables import to_results
@@ -39,6 +42,9 @@ class ScorerSettings:
         Whether sentences that can have no label are skipped, if the model has a gate.
     only_relevant, articles_only : bool
         What is kept of the results.
+    model_hash : str
+        SHA-256 of the manifest that the folder must hold; "" for any. A scorer may start long after its run, when
+        another model has taken the place.
     """
 
     model: str
@@ -46,6 +52,7 @@ class ScorerSettings:
     gate: bool = True
     only_relevant: bool = False
     articles_only: bool = False
+    model_hash: str = ""
 
 
 class Scorer:
@@ -63,6 +70,11 @@ class Scorer:
         self.settings = settings
         self.tagger = Tagger.load(settings.model, min_confidence=settings.min_confidence, threads=threads)
         self.gate = Gate.load(settings.model, self.tagger.manifest) if settings.gate else None
+        if settings.model_hash not in ("", sha256(Path(settings.model, "manifest.json"))):
+            raise ModelError(
+                f"{settings.model}: expected the model that the run was started with; found another in its place. "
+                "Give the same command with --model and the folder of the one that it was started with."
+            )
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.sentences = self.skipped = self.repeated = 0
         self._known: OrderedDict[bytes, Scores] = OrderedDict()
@@ -142,4 +154,5 @@ class Scorer:
 
 
 def _key(text: str, context: str) -> bytes:
-    return blake2b(f"{text}\0{context}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    # The length keeps a text that holds a NUL apart from a shorter one whose context goes on with one.
+    return blake2b(f"{len(text)} {text}{context}".encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -201,6 +201,23 @@ def test_numbers_in_a_tar_that_are_none_keep_what_came_before(write, read, heade
     assert "expected a whole tar archive" in reject.reason
 
 
+def test_an_entry_with_holes_is_not_filled(write, read):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        body = b"1\n33554432\n0\n".ljust(512, b"\0")
+        for name, data, headers in (
+            ("a.txt", b"Tin rose.", {}),
+            ("b.txt", body, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(1 << 25)}),
+            ("c.txt", b"Tin fell.", {}),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.pax_headers = len(data), headers
+            archive.addfile(entry, io.BytesIO(data))
+    records, [reject] = read(write("a.tar", buffer.getvalue()))
+    assert [record.position for record in records] == ["entry a.txt", "entry c.txt"]
+    assert (reject.position, "found a sparse one" in reject.reason) == ("entry b.txt", True)
+
+
 def test_links_in_a_tar_lead_nowhere(write, read, tmp_path: Path):
     secret = write("secret.txt", "Not for reading.")
     buffer = io.BytesIO()

@@ -93,3 +93,14 @@ def test_standard_input_is_never_taken_for_what_it_was(make_job: Make, dump: Pat
     job = make_job("-")
     with pytest.raises(DataError, match="standard input"):
         finished(job, claim_of(job, "m"))
+
+
+def test_a_pattern_behind_a_link_takes_in_what_the_folder_holds(make_job: Make, tmp_path: Path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "real" / "a.jsonl").write_text("")
+    for pattern in (tmp_path / "link" / "*.jsonl", tmp_path / "real" / "*.jsonl", tmp_path / "l*" / "*.jsonl"):
+        for folder in ("link", "real"):
+            if (pattern.parent.name, folder) != ("l*", "real"):  # no one looks behind each link that a star meets
+                with pytest.raises(DataError, match=r"found \S+ within"):
+                    check_names(make_job(pattern, out=f"{folder}/out.jsonl"))

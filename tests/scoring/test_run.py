@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 from newslean.articles import Article
 from newslean.dump import Columns, Record, open_dump
 from newslean.errors import DataError, ModelError, Stopped
+from newslean.files import sha256
 from newslean.scoring import FORMATS
-from newslean.scoring.job import Job
+from newslean.scoring.job import Job, check_names
 from newslean.scoring.local import score_locally
 from newslean.scoring.pieces import Piece
 from newslean.scoring.run import Progress, score_dump
@@ -436,7 +438,7 @@ def test_the_engine_is_given_pieces_and_settings(make_job: Make, dump: Path, res
     job = make_job(dump, piece_articles=9)
     score_dump(job, engine=engine)
     assert results() == whole
-    assert seen == [job.settings]
+    assert seen == [replace(job.settings, model_hash=sha256(Path(job.settings.model, "manifest.json")))]
     with pytest.raises(DataError, match="rejects"):
         score_dump(make_job(dump, piece_articles=9, max_rejects=0), engine=engine)
     assert closed == [True, True]
@@ -556,3 +558,31 @@ def test_articles_of_a_folder_have_their_own_titles(make_job: Make, tmp_path: Pa
     [tagged] = Tagger.load(model).tag_articles([Article("a", text)])
     assert row["title"] == tagged.title == "Copper Prices Climb In Arlen"
     assert row["position"] == "whole file"
+
+
+def test_a_file_beside_a_result_of_articles_alone_that_is_not_ours_stays(make_job: Make, dump: Path, tmp_path: Path):
+    other = tmp_path / "out.articles.jsonl"
+    other.write_text("mine")
+    job = make_job(dump, articles_only=True)
+    for _ in range(2):  # there is no older result, and then one without such a file
+        score_dump(job, overwrite=True)
+        assert other.read_text() == "mine"
+    score_dump(make_job(dump), overwrite=True)
+    assert other.read_text() != "mine"
+    score_dump(job, overwrite=True)
+    assert not other.exists()
+    with pytest.raises(DataError, match=r"found out\.articles\.jsonl within"):
+        check_names(make_job(other, articles_only=True))
+
+
+def test_a_run_ends_where_another_model_takes_the_place(make_job: Make, dump: Path, tmp_path: Path, schema):
+    (tmp_path / "model").mkdir()
+    model = make_model(tmp_path / "model", schema)
+    job = make_job(dump, model=str(model))
+
+    def late(pieces, settings):
+        make_model(model, schema, version="2")
+        return score_locally(pieces, settings, workers=1)
+
+    with pytest.raises(ModelError, match="found another in its place"):
+        score_dump(job, engine=late)

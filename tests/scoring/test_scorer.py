@@ -7,6 +7,8 @@ import pytest
 
 from newslean.articles import Article
 from newslean.dump import Record
+from newslean.errors import ModelError
+from newslean.files import sha256
 from newslean.scoring import scorer as scorer_module
 from newslean.scoring.scorer import Scorer, ScorerSettings
 from newslean.scoring.tables import sentence_rows, to_batch
@@ -100,3 +102,19 @@ def test_a_model_without_a_gate_reads_all(tmp_path: Path, schema, texts: list[st
     scorer(batch_of(texts))
     assert scorer.gate is None
     assert scorer.skipped == 0
+
+
+def test_a_sentence_with_a_nul_has_a_key_of_its_own():
+    """With the shipped model, whose context is the sentence before."""
+    scorer = Scorer(ScorerSettings(str(ROOT / "models" / "current"), gate=False), threads=1)
+    texts = ["China leads.\n\nZ.\n\nX\0Y", "China leads.\n\nY\0Z.\n\nX"]
+    alone = [scorer(batch_of([text], first=n)) for n, text in enumerate(texts)]
+    fresh = Scorer(ScorerSettings(str(ROOT / "models" / "current"), gate=False), threads=1)
+    assert [fresh(batch_of([text], first=n)) for n, text in reversed([*enumerate(texts)])] == alone[::-1]
+
+
+def test_another_model_in_the_place_of_the_one_that_was_meant_is_refused(model: Path, texts: list[str]):
+    told = sha256(model / "manifest.json")
+    assert Scorer(ScorerSettings(str(model), model_hash=told))(batch_of(texts)).num_rows == len(texts)
+    with pytest.raises(ModelError, match="expected the model that the run was started with; found another"):
+        Scorer(ScorerSettings(str(model), model_hash=told[::-1]))

@@ -5,16 +5,20 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from newslean.errors import DataError
+from newslean.gate import BITS, Gate
 from newslean.manifest import read_manifest
 from newslean.schema import Schema
 from tests.conftest import SCHEMA_TOML
 from tests.scoring.dumps import make_model
 from train import __main__ as program
+from train.gate import GateFit
+from train.gate_files import add_gate
 from train.history import append_history, read_history
-from train.promotion import current_name, promote
+from train.promotion import BEGIN, END, current_name, promote
 from train.versions import diff_models, find_model, list_models, rollback_target, show_model
 
 
@@ -127,6 +131,22 @@ def test_promote_and_roll_back(cli, models: Path, trained: SimpleNamespace):
     assert code == 2
     assert "it is current already" in err
     assert cli("promote", first, "--models", models)[0] == 2  # a reason is asked for
+
+
+def test_a_gate_makes_a_version_of_its_own(models: Path, trained: SimpleNamespace):
+    first, table = trained.path.name, "the table"
+    assert (models / first / "model.float.onnx").exists()
+    (models / "README.md").write_text(f"{BEGIN}\n{table}\n{END}\n")
+    ones = np.ones(1 << BITS, np.float32)
+    fit = GateFit(Gate(ones, own=1.0, article=1.0, intercept=0.0, threshold=0.5), 0.0, 0.0, 0.1, 0.2, 3, 4)
+    made = add_gate(models / first, fit)
+    assert (made.parent, current_name(models), find_model(models, made.name)) == (models, first, made)
+    assert read_manifest(made).version == made.name
+    assert all((models / name / "model.float.onnx").exists() for name in (first, made.name))
+    shutil.rmtree(made)
+    assert add_gate(models / "current", fit, readme=models / "README.md") == made
+    assert (current_name(models), rollback_target(models)) == (made.name, first)
+    assert table not in (models / "README.md").read_text()
 
 
 def test_rollback_heeds_a_model_put_there_by_hand(models: Path):
