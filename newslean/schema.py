@@ -159,6 +159,25 @@ def schema_from_dict(data: Mapping[str, Any], *, where: str) -> Schema:
     return Schema(dimensions, tuple((side, tuple(words)) for side, words in sides.items()), unit)
 
 
+def check_columns(schema: Schema) -> None:
+    """Refuse labels whose columns would have one name in a table of results.
+
+    Raises
+    ------
+    DataError
+        Naming two of them: label "b_c" of "a", and "c" of "a_b".
+    """
+    seen: dict[str, str] = {}
+    for d in schema.dimensions:
+        for label in d.labels:
+            before = seen.setdefault(f"{d.name}_{label}", f"{label!r} of {d.name!r}")
+            if before != f"{label!r} of {d.name!r}":
+                raise DataError(
+                    "schema: expected labels that give columns of different names in tables of results; found "
+                    f"'{d.name}_{label}' for {before} and for {label!r} of {d.name!r}. Rename one."
+                )
+
+
 def read_schema(path: str | Path) -> Schema:
     """Read ``schema.toml``.
 

@@ -138,7 +138,7 @@ def test_the_options_in_the_readme_exist():
 @pytest.mark.parametrize("path", sorted((ROOT / "seeds").glob("*.txt")), ids=lambda path: path.stem[:3])
 def test_a_seed_article_is_as_it_was_found(path: Path):
     row = next(
-        line for line in (ROOT / "seeds" / "README.md").read_text(encoding="utf-8").splitlines() if path.name in line
+        line for line in (ROOT / "docs" / "seeds.md").read_text(encoding="utf-8").splitlines() if path.name in line
     )
     assert hashlib.sha256(path.read_bytes()).hexdigest() in row
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from newslean.errors import DataError
-from newslean.schema import Schema, read_schema, schema_from_dict
+from newslean.schema import Schema, check_columns, read_schema, schema_from_dict
 
 MULTI = {"name": "topic", "kind": "multi", "labels": ["metals", "weather"]}
 SINGLE = {"name": "mood", "kind": "single", "labels": ["rise", "flat"], "neutral": "flat"}
@@ -136,3 +136,11 @@ def test_a_mark_before_the_file_is_no_fault(tmp_path: Path):
     path = tmp_path / "schema.toml"
     path.write_text('[[dimensions]]\nname = "a"\nkind = "multi"\nlabels = ["b"]\n', encoding="utf-8-sig")
     assert read_schema(path).names == ("a",)
+
+
+def test_labels_that_give_two_columns_one_name():
+    dimensions = [{"name": "a", "kind": "multi", "labels": ["b_c"]}, {"name": "a_b", "kind": "multi", "labels": ["c"]}]
+    schema = schema_from_dict({"dimensions": dimensions}, where="test")
+    with pytest.raises(DataError, match="found 'a_b_c' for 'b_c' of 'a' and for 'c' of 'a_b'"):
+        check_columns(schema)
+    check_columns(Schema(schema.dimensions[:1]))

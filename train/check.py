@@ -130,6 +130,7 @@ def _counts(examples: list[Example], schema: Schema) -> dict[str, Any]:
         "disputed": sum(map(bool, said)),
         "open": sum(not {*found} <= {*e.coders.get(ADJUDICATED, {})} for e, found in zip(examples, said, strict=True)),
         "adjudicated": sum(ADJUDICATED in e.coders for e in examples),
+        "not_as_coded": sum(bool(e.coders) and bool(coder_faults(e, schema)) for e in examples),
         "dimensions": dimensions,
     }
 

@@ -28,6 +28,8 @@ def render_check(result: dict[str, Any]) -> str:
 def _render_counts(source: str, counts: dict[str, Any]) -> list[str]:
     names = ("rows", "articles", "titles", "furniture", "coded_twice", "disputed", "open", "adjudicated")
     lines = [f"{source}: " + ", ".join(f"{name.replace('_', ' ')} {counts[name]:,}" for name in names)]
+    if counts["not_as_coded"]:
+        lines.append(f"  labels that do not follow from their coders: {counts['not_as_coded']:,} rows")
     if counts["splits"]:
         lines.append("  splits: " + ", ".join(f"{visible(name)} {count:,}" for name, count in counts["splits"].items()))
     for name, found in counts["dimensions"].items():

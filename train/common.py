@@ -107,7 +107,9 @@ def _label_notes(d: Dimension, models: Mapping[str, Schema]) -> list[str]:
     """Say which labels of a dimension only one side knows."""
     notes = []
     for name, schema in models.items():
-        known = schema[d.name].labels
+        known, neutral = schema[d.name].labels, schema[d.name].neutral
+        if neutral not in (None, d.neutral):
+            notes.append(f"{d.name}: {neutral} is neutral to {name}, not to the label set: it counts as a claim.")
         if missing := [label for label in d.labels if label not in known]:
             notes.append(f"{d.name}: {name} does not know {', '.join(missing)}: counted as never predicted.")
         if more := [label for label in known if label not in d.labels]:

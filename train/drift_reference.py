@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from newslean.baseline import Baseline
 from newslean.calibration import probabilities
-from newslean.errors import ModelError
+from newslean.errors import DataError, ModelError
 from newslean.manifest import read_manifest
 from newslean.mixed import Mixed, mix_logits
 from newslean.schema import Dimension
@@ -93,9 +93,14 @@ def read_errors(folder: Path, tagger: Tagger) -> Witness:
 
     Raises
     ------
-    ModelError
-        If there is no such report, or it is of other labels.
+    ModelError, DataError
+        If there is no such report, or the model has another label set.
     """
+    if not read_manifest(folder).schema.asks_like(tagger.schema):
+        raise DataError(
+            f"{folder}: expected a model of the label set of {tagger.manifest.name} {tagger.manifest.version}, which "
+            "reads the texts; found one of another. Name with --model the one that is meant."
+        )
     part = next((part for part in PARTS if (folder / "evaluation" / part / "report.json").is_file()), None)
     if part is None:
         raise ModelError(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.sparse import csr_matrix
+from scipy.stats import beta
 
 Floats = NDArray[np.float64]
 
@@ -93,7 +94,7 @@ def corrected_shares(
     (shares, low, high) or None
         Of shape (labels,): the estimate, and the percentile interval of 95 % when articles are drawn anew and the
         errors are as uncertain as their numbers say. It holds the estimate, also where errors are so rare that what is
-        drawn lies to one side of it. None as for `adjusted_count`.
+        drawn lies to one side of it, and reaches up to what `_excess` says. None as for `adjusted_count`.
     """
     random = np.random.default_rng(seed)
     known = np.zeros_like(counts) if known is None else known
@@ -101,7 +102,7 @@ def corrected_shares(
     if estimate is None:
         return None
     shares = join(estimate, counts.sum(), known.sum(axis=0))
-    drawn = random.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=replicates)
+    drawn = random.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=replicates).astype(float)
     found = [
         join(unmix(_share(sample), errors), sample.sum(), others)
         for sample, others, errors in zip(
@@ -109,7 +110,27 @@ def corrected_shares(
         )
     ]
     low, high = np.quantile(np.array(found), [0.025, 0.975], axis=0)
-    return shares, np.minimum(low, shares), np.maximum(high, shares)
+    most = shares + _excess(counts, drawn, confusion) * counts.sum() / max(counts.sum() + known.sum(), 1e-12)
+    return shares, np.minimum(low, shares), np.minimum(1.0, np.maximum(high, most))
+
+
+def _excess(counts: Floats, drawn: Floats, confusion: Floats) -> Floats:
+    """Give how much more frequent than its answers a label may be; of rare ones, articles drawn anew do not show it.
+
+    A label that no article has is never drawn. So: the 97.5 % quantile of a share, by Jeffreys' prior, among as many
+    sentences as these are worth by themselves: their number over the design effect, which is how much more shares vary
+    between drawn articles than between drawn sentences (Kish 1965), all labels taken together. What that is more than
+    the share found is divided by how often a sentence with the label gets it.
+    """
+    totals, found = counts.sum(axis=0), drawn @ counts
+    shares = _share(totals)
+    alone = float((shares * (1 - shares)).sum()) / max(totals.sum(), 1e-12)
+    varies = (found / np.maximum(found.sum(axis=1, keepdims=True), 1e-12)).var(axis=0).sum()
+    # Where all answers are alike, nothing tells how much an article's sentences have in common: each counts once.
+    worth = totals.sum() / max(1.0, varies / alone) if alone else float(len(counts))
+    bound = beta.ppf(0.975, shares * worth + 0.5, (1 - shares) * worth + 0.5)
+    recall = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1e-12)
+    return np.asarray((bound - shares) / np.maximum(recall, 1e-12), dtype=np.float64)
 
 
 def join(shares: Floats, number: float, known: Floats) -> Floats:

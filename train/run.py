@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from newslean.errors import DataError
-from newslean.schema import Schema
+from newslean.schema import Schema, check_columns
 from newslean.splitting import splitter_version
 from train.folds import assign_folds
 from train.grammar import Grammar
@@ -68,11 +68,14 @@ class Run:
             object.__setattr__(self, "finetuned", replace(self.finetuned, feed_forward=0))
 
     def check(self) -> None:
-        """Raise a DataError if there are too few articles to hold one out."""
+        """Raise a DataError if there are too few articles to hold one out, or labels that no result could hold."""
+        check_columns(self.schema)
         if (articles := len({e.group for e in self.examples})) < 2:
+            aside = sum(e.aside for e in self.files.examples)
+            left = f", and {aside:,} that a split other than 'train' sets aside" if aside else ""
             raise DataError(
                 "labels: expected sentences of at least two articles to train on; found "
-                f"{len(self.examples)} sentences of {articles}. Add rows, or name more files with --labels and "
+                f"{len(self.examples)} sentences of {articles}{left}. Add rows, or name more files with --labels and "
                 "--texts; where rows do not belong together, as posts of many people, give each a doc of its own."
             )
 

@@ -17,6 +17,7 @@ from newslean import __version__
 from newslean.dump import Columns
 from newslean.dump.fingerprints import fingerprints
 from newslean.errors import DataError
+from newslean.schema import Schema, check_columns
 from newslean.scoring import FORMATS
 from newslean.scoring.claim import hash_rows
 from newslean.scoring.pieces import PIECE_ARTICLES
@@ -126,6 +127,17 @@ def check_names(job: Job) -> None:
                 f"{job.out}: expected a result that is not read itself; found {within.name} within {name}. "
                 "Name another folder for it."
             )
+
+
+def check_labels(job: Job, schema: Schema) -> None:
+    """Refuse labels that the result could not tell apart."""
+    check_columns(schema)
+    barred = [label for d in schema.dimensions if d.multi for label in d.labels if "|" in label]
+    if job.out.suffix == ".csv" and barred:
+        raise DataError(
+            f"{job.out}: expected labels without |, which stands between several in a CSV cell; found {barred[0]!r}. "
+            "Name a result that ends in .parquet or .jsonl."
+        )
 
 
 def _covers(name: str, path: Path) -> bool:

@@ -19,12 +19,11 @@ from newslean.errors import DataError, Stopped
 from newslean.files import sha256
 from newslean.manifest import read_manifest
 from newslean.scoring.claim import INPUTS
-from newslean.scoring.job import Job, check_names, claim_of, finished
+from newslean.scoring.job import Job, check_labels, check_names, claim_of, finished
 from newslean.scoring.local import Scored, score_locally
 from newslean.scoring.pieces import Piece, cut
 from newslean.scoring.result import check_free, refuse_empty, write_result
 from newslean.scoring.scorer import ScorerSettings
-from newslean.scoring.tables import result_schema
 from newslean.scoring.work import Counts, Shard, Work
 
 SHARD_ARTICLES = 1_000
@@ -120,7 +119,7 @@ def score_dump(
     """
     check_names(job)
     manifest = read_manifest(job.settings.model)
-    result_schema(manifest.schema)  # before any work: labels may not give two columns one name
+    check_labels(job, manifest.schema)
     claim = claim_of(job, sha256(Path(job.settings.model, "manifest.json")), unit=manifest.schema.unit)
     work = Work(job.beside(".work"))
     with work.held():

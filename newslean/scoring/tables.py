@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 
 from newslean.dump import Record
-from newslean.errors import DataError
 from newslean.results import TaggedArticle
 from newslean.schema import Schema, is_relevant
 
@@ -71,8 +70,6 @@ def result_schema(schema: Schema, *, articles_only: bool = False) -> pa.Schema:
         fields += [pa.field(f"lean_{d.name}", pa.float32())] if d.opposites else []
     if not articles_only:
         fields.append(pa.field("sentences", pa.list_(pa.struct(sentence_fields(schema)))))
-    if len({field.name for field in fields}) < len(fields):
-        raise DataError("schema: expected labels that give columns of different names; found two alike. Rename one.")
     return pa.schema(fields)
 
 

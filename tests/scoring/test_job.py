@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from newslean.errors import DataError
-from newslean.scoring.job import Job, check_names, claim_of, finished
+from newslean.schema import Dimension, Schema
+from newslean.scoring.job import Job, check_labels, check_names, claim_of, finished
 from newslean.scoring.run import score_dump
 from newslean.scoring.work import Counts
 
@@ -104,3 +105,10 @@ def test_a_pattern_behind_a_link_takes_in_what_the_folder_holds(make_job: Make, 
             if (pattern.parent.name, folder) != ("l*", "real"):  # no one looks behind each link that a star meets
                 with pytest.raises(DataError, match=r"found \S+ within"):
                     check_names(make_job(pattern, out=f"{folder}/out.jsonl"))
+
+
+def test_labels_that_a_csv_cell_could_not_tell_apart(make_job: Make):
+    schema = Schema((Dimension("a", "multi", ("x|y", "x", "y")),))
+    check_labels(make_job("a"), schema)
+    with pytest.raises(DataError, match=r"expected labels without \|.* found 'x\|y'"):
+        check_labels(make_job("a", out="out.csv"), schema)

@@ -6,9 +6,7 @@ import pytest
 from newslean.articles import Article
 from newslean.dump import Record
 from newslean.dump.columns import is_result
-from newslean.errors import DataError
 from newslean.results import TaggedSentence, summarise
-from newslean.schema import schema_from_dict
 from newslean.scoring.tables import (
     ARTICLES,
     article_rows,
@@ -86,9 +84,3 @@ def test_relevant(schema):
     assert not is_relevant({"topic": [], "mood": "flat"}, schema)
     assert is_relevant({"topic": ["metals"], "mood": "flat"}, schema)
     assert is_relevant({"topic": [], "mood": "mixed"}, schema)
-
-
-def test_labels_that_give_two_columns_one_name():
-    dimensions = [{"name": "a", "kind": "multi", "labels": ["b_c"]}, {"name": "a_b", "kind": "multi", "labels": ["c"]}]
-    with pytest.raises(DataError, match="found two alike"):
-        result_schema(schema_from_dict({"dimensions": dimensions}, where="test"))

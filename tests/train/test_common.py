@@ -39,3 +39,9 @@ def test_nothing_in_common() -> None:
     other = Dimension("mood", "multi", ("rise", "fall"))
     with pytest.raises(DataError, match="that all models know; found none"):
         common_schema(Schema((MOOD,)), {"m": Schema((other, TOPIC))})
+
+
+def test_a_label_that_is_neutral_to_a_model_alone() -> None:
+    other = Dimension("mood", "single", ("rise", "fall", "none"), "none")
+    notes = common_schema(Schema((MOOD,)), {"old": Schema((other,))})[1]
+    assert "mood: none is neutral to old, not to the label set: it counts as a claim." in notes

@@ -286,6 +286,10 @@ def test_the_model_itself_is_a_reference(results: Any, tagger: Tagger, trained: 
     assert report["dimensions"]["mood"]["labels"]["flat"]["reference"] == pytest.approx(gold.count("flat") / len(gold))
     with pytest.raises(ModelError, match="evaluation"):
         measure_drift(trained.baseline, results("new", USUAL), Tagger.load(trained.baseline), model=trained.baseline)
+    with pytest.raises(DataError, match="expected a model of the label set of newslean"):
+        measure_drift(
+            Path(__file__).parents[2] / "models" / "current", results("new", USUAL), tagger, model=trained.path
+        )
 
 
 def test_unknown_words_count_where_the_models_report_knows_their_share(

@@ -198,6 +198,9 @@ def test_too_few_articles(make_run, trained: SimpleNamespace, tmp_path: Path):
     for rows in ([], trained.run.examples[:6]):
         with pytest.raises(DataError, match="at least two articles"):
             train(make_run(tmp_path, files=LabelFiles(rows, 0, {}, [])))
+    aside = [replace(e, split="Train") for e in trained.run.examples[:6]]
+    with pytest.raises(DataError, match="found 0 sentences of 0, and 6 that a split other than 'train' sets aside"):
+        train(make_run(tmp_path, files=LabelFiles(aside, 0, {}, [])))
     copies = [replace(e, group=g) for g in ("a", "b") for e in trained.run.examples[12:18]]
     with pytest.raises(DataError, match="at least two articles"):
         train(make_run(tmp_path, files=LabelFiles(copies, 0, {}, [])))

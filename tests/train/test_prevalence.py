@@ -81,6 +81,30 @@ def test_the_interval_covers_the_truth_and_narrows_with_articles():
     assert (widths[1] < widths[0]).all()
 
 
+@pytest.mark.parametrize(("articles", "alike", "least"), [(60, 0.0, 0.9), (30, 0.3, 0.9)])
+def test_a_rare_label_may_be_there_though_no_answer_has_it(articles: int, alike: float, least: float):
+    """Its interval covers it as often as that of others, and is not empty."""
+    random, covered, never = np.random.default_rng(2), 0, 0
+    truth = np.array([0.03, 0.4, 0.57])
+    for n in range(60):
+        each = random.dirichlet(truth * (1 / alike - 1), size=articles) if alike else np.tile(truth, (articles, 1))
+        counts = np.array([random.multinomial(2, shares) for shares in each], dtype=float)
+        shares, low, high = corrected_shares(counts, np.eye(3) * 200, seed=n, replicates=200)
+        covered += low[0] <= truth[0] <= high[0]
+        never += counts[:, 0].sum() == 0
+        assert 0.01 < high[0] < 0.5
+        assert ((low <= shares) & (shares <= high)).all()
+    assert covered / 60 >= least
+    assert never
+
+
+def test_answers_that_are_all_alike_have_an_interval():
+    shares, low, high = corrected_shares(np.tile([0.0, 5.0], (30, 1)), np.eye(2) * 100, seed=0, replicates=100)
+    assert shares == pytest.approx([0, 1])
+    assert low[0] == pytest.approx(0)
+    assert 0.02 < high[0] < 0.12
+
+
 @pytest.mark.parametrize("prior", [0.5, 0.2])
 def test_maximisation_finds_shares_that_moved(prior: float):
     """Two normal distributions, calibrated at other shares, seen at 10 to 90."""

@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx), by openpyxl: the first sheet holds the table.
+"""Excel workbooks (.xlsx), by openpyxl: the first sheet holds the table, others are left out and named.
 
 Every cell is text, so that "=1+1" is no formula. Characters that XML cannot hold are written as Excel does
 (``_x000B_``). Knows workbooks and cells; the columns are `table`'s.
@@ -6,6 +6,7 @@ Every cell is text, so that "=1+1" is no formula. Characters that XML cannot hol
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         cells = [[_text(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True)]
+        first, *others = [sheet.title for sheet in book.worksheets]
         book.close()
     except OSError as error:
         faults.add(str(path), f"expected a file to read; found none: {error.strerror or error}")
@@ -43,7 +45,10 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
         faults.add(str(path), "expected a header and rows on the first sheet; found none")
         return []
     (head, titles), *rest = rows
-    return raws_of(Table([title.strip() for title in titles], rest), head, naming, faults)
+    head = f"{head}, sheet {first!r}" if others else head
+    raws = raws_of(Table([title.strip() for title in titles], rest), head, naming, faults)
+    left = tuple(f"sheet {name}" for name in others)
+    return [replace(raw, header=raw.header and replace(raw.header, left=(*raw.header.left, *left))) for raw in raws]
 
 
 def write(tasks: list[Task], schema: Schema) -> bytes:

@@ -80,7 +80,15 @@ def guess_format(path: Path, faults: Faults) -> Format | None:
     text = read_text(path, faults)
     if text is None:
         return None
-    name = _name_of(_first_object(text))
+    first = _first_object(text)
+    name = _name_of(first)
+    if isinstance(first.get("labels"), dict):  # tools give lists
+        faults.add(
+            str(path),
+            "expected what another tool gives; found rows of a label file, as this project writes them. Put the file "
+            "in the folder sentences beside the schema, or name it with --labels.",
+        )
+        return None
     if not name:
         faults.add(
             str(path),

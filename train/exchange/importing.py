@@ -108,7 +108,8 @@ def render_import(done: Imported, out: Path, *, every: bool = False) -> str:
     ):
         lines += [f"{count:,} {what}"] if count else []
     repeated = [f"{where}: {said}" for where, said in notes.repeated]
-    for kind, found in (("repeated", repeated), ("changed", [*notes.changes, *merged.changes])):
+    changed = [*notes.changes, *merged.changes]
+    for kind, found in (("repeated", repeated), ("changed", changed), ("kept as it stood", merged.kept)):
         shown = found if every else found[:MAX_CHANGES]
         lines += [f"{kind}: {line}" for line in shown]
         rest = len(found) - len(shown)

@@ -19,12 +19,13 @@ Key = tuple[str, int, str]
 
 @dataclass(slots=True)
 class Merged:
-    """What merging did: rows added and changed, and a line for each label that a coder changed."""
+    """What merging did: rows added and changed, a line for each label that a coder changed, or would have."""
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
     changes: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
 
 def key_of(row: dict[str, Any]) -> Key:
@@ -32,7 +33,7 @@ def key_of(row: dict[str, Any]) -> Key:
     return row["doc"], row["n"], row["sha256"].lower() if "sha256" in row else digest(row["text"])
 
 
-def merge_row(row: dict[str, Any], task: Task, schema: Schema, changes: list[str], faults: list[str]) -> dict[str, Any]:
+def merge_row(row: dict[str, Any], task: Task, schema: Schema, done: Merged, faults: list[str]) -> dict[str, Any]:
     """Give a row with what a task adds to it.
 
     A coder who is there already keeps what the task does not speak of; what it does replaces the older answer,
@@ -40,8 +41,8 @@ def merge_row(row: dict[str, Any], task: Task, schema: Schema, changes: list[str
 
     Parameters
     ----------
-    changes : list of str
-        Takes a line for each answer replaced.
+    done : Merged
+        Takes a line for each answer replaced, and for each label of nobody by name that stays though coders differ.
     faults : list of str
         Takes a line if labels of nobody by name would override those of coders.
     """
@@ -55,7 +56,7 @@ def merge_row(row: dict[str, Any], task: Task, schema: Schema, changes: list[str
         if older(task.coded_at.get(coder, ""), times.get(coder, "")):
             stale.add(coder)
             found = {name: value for name, value in found.items() if name not in coders.get(coder, {})}
-        _replace(coders.setdefault(coder, {}), found, f"{task.doc} {task.n}, {coder}", changes)
+        _replace(coders.setdefault(coder, {}), found, f"{task.doc} {task.n}, {coder}", done.changes)
     times |= {coder: at for coder, at in task.coded_at.items() if coder in coders and coder not in stale}
     settled = settle(coders, schema)
     if NOBODY in task.coders:
@@ -64,12 +65,15 @@ def merge_row(row: dict[str, Any], task: Task, schema: Schema, changes: list[str
             faults.append(
                 f"expected labels with a coder: {', '.join(before)} coded this sentence. Name theirs with --coder"
             )
-        _replace(labels, task.coders[NOBODY], f"{task.doc} {task.n}", changes)
+        _replace(labels, task.coders[NOBODY], f"{task.doc} {task.n}", done.changes)
     elif labels == settle(before, schema):
         labels = settled
     else:  # labels that stand by themselves stay; what they leave open may be settled now
         open_still = {name for found in before.values() for name in found}
         labels = in_order({**{k: v for k, v in settled.items() if k not in open_still}, **labels}, schema)
+        for name, value in settled.items():
+            if name in labels and labels[name] != value:
+                done.kept.append(f"{task.doc} {task.n}: {name} {labels[name]!r}, though its coders say {value!r}")
     merged = {**row, "labels": labels}
     new = {"coders": {name: in_order(found, schema) for name, found in coders.items()}, "coded_at": times}
     known = row.get("predictions", {})  # which win: those of an export may be older than the label set
@@ -100,7 +104,7 @@ def merge_rows(
             new.append(row_of(task, schema))
             continue
         found = list[str]()
-        row = merge_row(result[place], task, schema, done.changes, found)
+        row = merge_row(result[place], task, schema, done, found)
         for fault in found:
             faults.add(where, fault)
         if row == result[place]:

@@ -91,7 +91,8 @@ def raws_of(table: Table, head: str, naming: Naming, faults: Faults) -> list[Raw
     filled = {index for _, cells in table.rows for index, cell in enumerate(cells) if cell.strip()}
     coder = next((key for key in CODERS if columns.others.get(key) in filled), "")
     text = _text_column(columns, table, head, filled, faults)
-    header = _header(columns, table.header, head, naming, text=text, coder=coder, near=near)
+    titles = [title or ("(without a name)" if n in filled else "") for n, title in enumerate(table.header)]
+    header = _header(columns, titles, head, naming, text=text, coder=coder, near=near)
     return [_raw(place, cells, columns, text, naming, header) for place, cells in table.rows]
 
 
@@ -180,7 +181,8 @@ def _header(
 ) -> Header:
     """Say what is taken from which column, and from which nothing."""
     others, ours = columns.others, PAYLOAD in columns.others
-    used = {"text": text, **{key: others[key] for key in ("doc", "n", *ABOUT) if key in others}}
+    place = ("doc", "n") if "doc" in others else ()  # a number of a sentence says nothing without its article
+    used = {"text": text, **{key: others[key] for key in (*place, *ABOUT) if key in others}}
     labels = False
     for who, found in columns.coded.items():
         for name, index in found.items():
@@ -188,7 +190,7 @@ def _header(
             labels = labels or dimension is not None
             used[_column(dimension or TIMES[0], who)] = index
     guesses = {f"{kind} {name}" for kind in PREDICTED for name in naming.schema.names} if ours else set()
-    taken = {*used.values(), *(others[title] for title in (coder, PAYLOAD, *guesses) if title in others)}
+    taken = {*used.values(), *(others[title] for title in {coder, PAYLOAD, *guesses} - {""} if title in others)}
     left = tuple(titles[index] for title, index in others.items() if index not in taken and titles[index])
     said = {name: titles[index] for name, index in used.items() if index is not None}
     told = tuple(name if name == title else f"{name} from {title!r}" for name, title in said.items())
@@ -211,7 +213,8 @@ def _raw(place: str, cells: list[str], columns: _Columns, text: int | None, nami
         }
         if answers:
             at = next((row[key].strip() for key in TIMES if row.get(key, "").strip()), "")
-            codings.append(Coding(answers, named or data.get(key, "").strip(), at, key in CODERS[1:]))
+            who = named or (data[key].strip() if key else "")  # "" may be a column's name too
+            codings.append(Coding(answers, who, at, key in CODERS[1:]))
     about = {key: _value(key, data[key]) for key in ("doc", "n", *ABOUT) if data.get(key, "").strip()}
     payload = payload_from(data.get(PAYLOAD, ""))
     sentence = (cells[text] or None) if text is not None and text < len(cells) else None

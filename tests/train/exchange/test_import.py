@@ -216,6 +216,41 @@ def test_tables_of_others(load, text, expected):
     assert [row["coders"] for row in found.rows] == [{"anna": expected}, {"anna": {"topic": [], "mood": "flat"}}]
 
 
+def test_a_column_without_a_name_is_no_coder(load):
+    """pandas writes its index so."""
+    found = load(",n,text,topic,mood\n0,7,One.,metals,rise\n1,8,Two.,,flat\n", name="in.csv", coder="anna")
+    assert [row["coders"] for row in found.rows] == [{"anna": LABELS}, {"anna": {"topic": [], "mood": "flat"}}]
+    assert "columns: text, topic, mood; left out: '(without a name)', 'n'" in found.said
+
+
+def test_labels_that_stay_against_a_coder_are_told(load):
+    table = "text,topic,mood\nOne.,metals,{}\n"
+    load(table.format("rise"), name="in.csv")
+    found = load(table.format("fall"), name="in2.csv", coder="anna")
+    assert (found.rows[0]["labels"], found.rows[0]["coders"]["anna"]["mood"]) == (LABELS, "fall")
+    assert "kept as it stood: " in found.said
+    assert "mood 'rise', though its coders say 'fall'" in found.said
+
+
+def test_a_label_file_is_told_apart_from_what_tools_give(load):
+    with pytest.raises(DataError, match="found rows of a label file"):
+        load([{"doc": "d", "n": 0, "text": "One.", "labels": LABELS}], name="in.jsonl")
+
+
+def test_sheets_that_are_not_read_are_named(load, tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for name, text in (("Jan", "One."), ("Feb", "Two.")):
+        sheet = book.create_sheet(name)
+        for row in (["text", "topic", "mood"], [text, "metals", "rise"]):
+            sheet.append(row)
+    del book["Sheet"]
+    book.save(tmp_path / "book.xlsx")
+    found = load((tmp_path / "book.xlsx").read_bytes(), name="in.xlsx")
+    assert [row["text"] for row in found.rows] == ["One."]
+    assert "left out: 'sheet Feb'" in found.said
+
+
 def test_only_our_own_tables_lose_an_apostrophe(load, schema):
     assert load("text,mood\n'-1,rise\n", name="in.csv").rows[0]["text"] == "'-1"
     own = FORMATS["csv"].write([task_of({"doc": "d", "n": 0, "text": "-1", "labels": LABELS}, schema)], schema)

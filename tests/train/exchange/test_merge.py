@@ -2,7 +2,7 @@
 
 import pytest
 
-from train.exchange.merge import merge_row
+from train.exchange.merge import Merged, merge_row
 from train.exchange.task import Prediction, Task
 
 
@@ -10,10 +10,10 @@ from train.exchange.task import Prediction, Task
 def merged(schema):
     def run(labels, coders, new):
         row = {"doc": "d", "n": 0, "text": "x", "labels": labels, "coders": coders}
-        changes, faults = [], []
-        found = merge_row(row, Task("d", 0, "x", coders=new), schema, changes, faults)
+        done, faults = Merged(), []
+        found = merge_row(row, Task("d", 0, "x", coders=new), schema, done, faults)
         assert not faults
-        return found["labels"], changes
+        return found["labels"], done.changes + done.kept
 
     return run
 
@@ -26,8 +26,11 @@ def test_labels_that_follow_from_coders_follow_again(merged):
 
 
 def test_labels_that_stand_by_themselves_stay(merged):
-    labels, _ = merged({"mood": "fall"}, {"a": {"mood": "rise"}}, {"b": {"mood": "rise", "topic": ["metals"]}})
+    labels, told = merged({"mood": "fall"}, {"a": {"mood": "rise"}}, {"b": {"mood": "rise", "topic": ["metals"]}})
     assert labels == {"topic": ["metals"], "mood": "fall"}  # nobody had spoken of the topic: it is settled now
+    assert told == ["d 0: mood 'fall', though its coders say 'rise'"]
+    assert merged({"mood": "fall"}, {}, {"b": {"mood": "rise"}}) == ({"mood": "fall"}, told)
+    assert merged({"mood": "fall"}, {}, {"b": {"mood": "fall"}}) == ({"mood": "fall"}, [])
 
 
 def test_what_was_left_open_against_a_coder_stays_open(merged):
@@ -38,5 +41,5 @@ def test_what_was_left_open_against_a_coder_stays_open(merged):
 def test_a_row_keeps_its_own_predictions(schema):
     row = {"doc": "d", "n": 0, "text": "x", "labels": {}, "predictions": {"m": {"labels": {"mood": "rise"}}}}
     task = Task("d", 0, "x", predictions={"m": Prediction({}), "m 2": Prediction({"mood": "fall"})})
-    found = merge_row(row, task, schema, [], [])["predictions"]
+    found = merge_row(row, task, schema, Merged(), [])["predictions"]
     assert found == {"m": {"labels": {"mood": "rise"}}, "m 2": {"labels": {"mood": "fall"}}}
