@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-INT8_FLAGS = ("avx2", "avx512_vnni", "avx_vnni")
+INT8_FLAGS = ("avx2", "avx512_vnni", "avx_vnni", "amx_int8")
 """Processor features that int8 arithmetic is quick with."""
 
 

@@ -21,6 +21,7 @@ _HIDDEN = ".//template|.//*[@hidden and @hidden!='until-found' and not(self::bod
 
 _BREAK = "\N{SYMBOL FOR LINE FEED}"  # printable, for trafilatura drops what is not
 _MAX_WRAPPED = 100  # characters in the longest line of text that is wrapped at a column, as the splitter has it
+_MAX_TAGS = 200_000  # the time of an extraction grows with their square: these may take minutes, a million a day
 _FULL = 0.75  # of the longest line in a line that goes on in the next one, whatever that begins with
 
 
@@ -72,8 +73,10 @@ def extract_page(page: str, *, where: str) -> Page:
     Raises
     ------
     DataError
-        If trafilatura is not installed, or the page holds no article.
+        If trafilatura is not installed, or the page holds no article, or more tags than any article has.
     """
+    if page.count("<") > _MAX_TAGS:
+        raise DataError(f"{where}: expected an article; found a page of more than {_MAX_TAGS:,} tags. Pass its text.")
     try:
         from trafilatura import bare_extraction  # slow to import, and an extra
         from trafilatura.settings import Document

@@ -2,6 +2,7 @@
 
 import pytest
 
+from newslean.errors import DataError
 from newslean.html import extract_page
 
 BEFORE = "Copper and zinc climbed in Arlen on Tuesday, as buyers paid more than in any week since the flood, they said."
@@ -72,3 +73,10 @@ def test_lines_of_the_source_are_none_of_the_page() -> None:
         "Tin rose in all towns.",
         "Zinc fell.",
     ]
+
+
+def test_a_page_of_nothing_but_tags_is_refused() -> None:
+    page = f"<html><body><article><p>{BEFORE}{{}}</p></article></body></html>"
+    assert extract_page(page.format("<b>x</b>" * 100), where="x").text
+    with pytest.raises(DataError, match="more than 200,000 tags"):
+        extract_page(page.format("<b>x</b>" * 100_000), where="x")
