@@ -42,7 +42,7 @@ def cut_to_sentence(model: ir.Model) -> bool:
                 node.replace_input_with(k, short)
         producer = value.producer()
         model.graph.insert_after(producer, tape.nodes) if producer else None
-    for node in inside:
+    for node in (*inside, mean):
         node.outputs[0].shape = None  # it says that all tokens are there
     return True
 

@@ -111,6 +111,11 @@ def test_the_last_layer_sees_only_the_sentence(streamlined: SimpleNamespace):
     assert (first.shape[:2], last.shape[:2]) == ((1, 30), (1, 7))
 
 
+def test_no_shape_that_is_named_is_another(streamlined: SimpleNamespace, capfd: pytest.CaptureFixture[str]):
+    _answer(streamlined.path, _text(30, slice(3, 10)))
+    assert "Shape mismatch" not in capfd.readouterr().err
+
+
 def test_all_that_multiplies_becomes_int8(source: Path, tmp_path: Path):
     done = to_int8(source, tmp_path / "int8.onnx", longest=LONGEST)
     assert len(done) == 5
