@@ -19,6 +19,7 @@ _DATES = {"original_date": True, "extensive_search": False, "max_date": "2100-01
 # What no browser shows. What is found when searched for (until-found) is folded away, as Wikipedia's sections are.
 _HIDDEN = ".//template|.//*[@hidden and @hidden!='until-found' and not(self::body)]"
 
+_TAG = re.compile("<[a-zA-Z/!]")  # "<" may stand in a script, too
 _BREAK = "\N{SYMBOL FOR LINE FEED}"  # printable, for trafilatura drops what is not
 _MAX_WRAPPED = 100  # characters in the longest line of text that is wrapped at a column, as the splitter has it
 _MAX_TAGS = 200_000  # the time of an extraction grows with their square: these may take minutes, a million a day
@@ -75,7 +76,7 @@ def extract_page(page: str, *, where: str) -> Page:
     DataError
         If trafilatura is not installed, or the page holds no article, or more tags than any article has.
     """
-    if page.count("<") > _MAX_TAGS:
+    if page.count("<") > _MAX_TAGS < sum(1 for _ in _TAG.finditer(page)):
         raise DataError(f"{where}: expected an article; found a page of more than {_MAX_TAGS:,} tags. Pass its text.")
     try:
         from trafilatura import bare_extraction  # slow to import, and an extra

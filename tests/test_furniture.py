@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,8 @@ def test_nothing_and_hostile_lines() -> None:
     lines = [f"Line {n}" for n in range(20_000)] * 2
     assert sum(is_furniture(["Table of Contents", *lines])) == 20_001
     assert is_furniture(["Sort by: NewestOldest", "Sort by: " + "popular" * 34 + " in price"]) == [True, False]
+    for words in product(("Newest", "Most liked", "Most recent", "popular", "first", "Oldest"), repeat=3):
+        assert is_furniture([f"Sort by: {', '.join(words)}"]) == [True]
     for line in ("Reporting by " + "A. " * 129, "Market data provided by " + "A." * 180 + "!", "by " + "A, " * 130):
         assert is_furniture([line]) in ([True], [False])
 

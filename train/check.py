@@ -89,8 +89,17 @@ def _refuse_coder_faults(files: LabelFiles, schema: Schema) -> None:
 def coder_faults(example: Example, schema: Schema) -> list[str]:
     """Say where a row's labels do not follow from its coders.
 
-    What they agree on stands; a dispute is adjudicated, or left open by labels without that dimension.
+    What they agree on stands; a dispute is adjudicated, with a reason, or left open by labels without that dimension.
     """
+    settled = example.coders.get(ADJUDICATED, {})
+    reasons = [] if example.reason.strip() else [name for name in schema.names if name in settled]
+    open_ = [name for name in reasons if differ([*said_of(example, name).values()])]
+    return _label_faults(example, schema) + [
+        f"{name}: expected a reason for the adjudication; found none" for name in open_
+    ]
+
+
+def _label_faults(example: Example, schema: Schema) -> list[str]:
     faults = []
     settled = example.coders.get(ADJUDICATED, {})
     for name in schema.names:
@@ -100,8 +109,6 @@ def coder_faults(example: Example, schema: Schema) -> list[str]:
         said = ", ".join(f"{coder} {value!r}" for coder, value in given.items())
         if in_dispute and name not in settled and name in example.labels:
             faults.append(f"{name}: expected a coder {ADJUDICATED!r} to settle a dispute; found {said}")
-        elif in_dispute and name in settled and not example.reason.strip():
-            faults.append(f"{name}: expected a reason for the adjudication; found none")
         if name in settled and found != settled[name]:
             faults.append(f"{name}: expected the adjudicated {settled[name]!r} in labels; found {found!r}")
         elif given and not in_dispute and name not in settled and found != next(iter(given.values())):
@@ -130,7 +137,7 @@ def _counts(examples: list[Example], schema: Schema) -> dict[str, Any]:
         "disputed": sum(map(bool, said)),
         "open": sum(not {*found} <= {*e.coders.get(ADJUDICATED, {})} for e, found in zip(examples, said, strict=True)),
         "adjudicated": sum(ADJUDICATED in e.coders for e in examples),
-        "not_as_coded": sum(bool(e.coders) and bool(coder_faults(e, schema)) for e in examples),
+        "not_as_coded": sum(bool(e.coders) and bool(_label_faults(e, schema)) for e in examples),
         "dimensions": dimensions,
     }
 

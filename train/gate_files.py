@@ -12,6 +12,7 @@ from newslean.files import sha256, write_file
 from newslean.manifest import GATE_FILE, Manifest, read_manifest, write_manifest
 from train.folders import replace_folder
 from train.gate import GateFit
+from train.keys import digest
 from train.promotion import CURRENT, folder_name, promote
 
 HEADING = "## Relevance gate"
@@ -33,13 +34,17 @@ def add_gate(folder: Path, fit: GateFit, *, readme: Path | None = None) -> Path:
     Path
         Its folder.
     """
-    models = folder.parent
+    models, manifest = folder.parent, read_manifest(folder)
+    own = models / folder_name(manifest)  # of the current model, the folder that has its float graph
+    source = own if own.is_dir() and sha256(own / "manifest.json") == sha256(folder / "manifest.json") else folder
     with TemporaryDirectory(prefix=f".{folder.name}.", dir=models) as partial:
         whole = Path(partial, folder.name)
-        shutil.copytree(folder, whole)
-        manifest = read_manifest(whole)
+        shutil.copytree(source, whole)
         gated = save_gate(whole, manifest, fit)
-        gated = replace(gated, version=f"{manifest.version.split('+')[0]}+{sha256(whole / GATE_FILE)[:6]}")
+        told = digest([sha256(whole / GATE_FILE), fit.numbers()])
+        gated = replace(gated, version=f"{manifest.version.split('+')[0]}+{told[:6]}")
+        if gated.version == manifest.version:  # the gate that it has
+            return folder
         card = (whole / "README.md").read_text(encoding="utf-8").replace(manifest.version, gated.version)
         write_file(whole / "README.md", with_gate(card, fit))
         write_manifest(whole, gated)

@@ -129,8 +129,8 @@ def _excess(counts: Floats, drawn: Floats, confusion: Floats) -> Floats:
     # Where all answers are alike, nothing tells how much an article's sentences have in common: each counts once.
     worth = totals.sum() / max(1.0, varies / alone) if alone else float(len(counts))
     bound = beta.ppf(0.975, shares * worth + 0.5, (1 - shares) * worth + 0.5)
-    recall = np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1e-12)
-    return np.asarray((bound - shares) / np.maximum(recall, 1e-12), dtype=np.float64)
+    recall = (np.diag(confusion) + 0.5) / (confusion.sum(axis=1) + 1)  # Jeffreys' prior again: none found is not never
+    return np.asarray((bound - shares) / recall, dtype=np.float64)
 
 
 def join(shares: Floats, number: float, known: Floats) -> Floats:

@@ -78,10 +78,11 @@ def compare(reference: Counts, new: Counts, *, seed: int, replicates: int) -> di
         ``psi``: population stability index (Lewis 1994), the symmetric Kullback-Leibler divergence. ``js``:
         Jensen-Shannon divergence in bits, 0..1. ``ks``: the greatest distance of the cumulative shares (Kolmogorov and
         Smirnov). Each with its ``_interval``: percentile bootstrap of 95 % over articles. ``psi_chance`` and
-        ``ks_chance``: what about 95 % of pairs of samples without any drift stay under (Yurdakul and Naranjo 2020 for the
-        index: chi-squared times 1/n + 1/m; of ``ks``, where articles differ much, some 90 %), sentences counted as no more than their articles are worth, and as what the
-        other sample's are worth where their articles are not told apart. Intervals and chance are None where a sample
-        is a single article: it does not tell how far another one would lie.
+        ``ks_chance``: what about 95 % of pairs of samples without any drift stay under (Yurdakul and Naranjo 2020 for
+        the index: chi-squared times 1/n + 1/m; of ``ks`` some 90 %, where articles differ much), sentences counted as
+        no more than their articles are worth, and as what the other sample's are worth where their articles are not
+        told apart. Intervals and chance are None where a sample is a single article: it does not tell how far another
+        one would lie.
     """
     n, m = reference.total, new.total
     result: dict[str, Any] = {name: float(values) for name, values in _distances(n, m).items()}

@@ -27,8 +27,7 @@ _QUOTED = re.compile(rb'"[^"]*"')
 def read_csv(stream: io.BufferedReader, place: Place) -> Iterator[Outcome]:
     """Read a table whose columns are separated by commas, or by semicolons if its header has those instead."""
     head, stream = look_ahead(to_utf8(stream, where=place.name), 4096, where=place.name)
-    head = head.partition(b"\n")[0]
-    bare = _QUOTED.sub(b"", head)
+    bare = _QUOTED.sub(b"", head).partition(b"\n")[0]
     semicolons = b";" in bare and b"," not in bare
     if semicolons:
         place.note("guessed that semicolons separate the columns")

@@ -68,6 +68,14 @@ class Job:
         """Where the table of articles stands if sentences are asked for too."""
         return self.out.with_suffix(f".articles{self.out.suffix}")
 
+    def has_articles_beside(self) -> bool:
+        """Say whether a table of articles belongs to a finished result that stands here."""
+        try:
+            told = json.loads(self.beside(".run.json").read_bytes())
+            return self.out.exists() and told["articles_only"] is False
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
 
 def claim_of(job: Job, model: str, *, unit: str = "sentence") -> dict[str, Any]:
     """Give all that the result hangs on, but for the inputs themselves."""
@@ -120,7 +128,8 @@ def check_names(job: Job) -> None:
         raise DataError(f"{job.out}: expected a name that ends in {', '.join(FORMATS)}; found another. Change its end.")
     for path in sorted({job.out, job.articles}):
         check_target(path, inputs=job.inputs)
-    ours = [job.out, job.articles_beside, *map(job.beside, (".rejects.jsonl", ".run.json", ".work"))]
+    tables = [job.out, job.articles, *([job.articles_beside] if job.has_articles_beside() else [])]
+    ours = [*tables, *map(job.beside, (".rejects.jsonl", ".run.json", ".work"))]
     for name in job.inputs:
         if within := next((path for path in ours if _covers(name, path)), None):
             raise DataError(
@@ -148,15 +157,17 @@ def _covers(name: str, path: Path) -> bool:
         return place.is_relative_to(os.path.realpath(name))
     if not glob.has_magic(name) or os.path.lexists(name):
         return name != "-" and place == Path(os.path.realpath(name))
-    plain = Path(os.path.abspath(path))  # links may stand in either, before and behind what a star stands for
-    places = (place, *place.parents, plain, *plain.parents)  # it may take in a folder above
+    places = [place, *place.parents]  # it may take in a folder above
+    if "**" not in name:  # which goes through no link; a star may stand for one
+        plain = Path(os.path.abspath(path))
+        places += [plain, *plain.parents]
     patterns = (Path(os.path.abspath(name)), _without_links(name))
     return any(_fits(part.parts, pattern.parts) for part in places for pattern in patterns)
 
 
 def _without_links(pattern: str) -> Path:
     """Resolve the links in the part of a pattern that holds no magic."""
-    parts = Path(os.path.abspath(pattern)).parts
+    parts = Path(pattern).parts  # "..", too, leads from where a link leads
     fixed = next((n for n, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return Path(os.path.realpath(Path(*parts[:fixed])), *parts[fixed:])
 

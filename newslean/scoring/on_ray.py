@@ -21,7 +21,7 @@ from newslean.scoring.local import Scored
 from newslean.scoring.pieces import Piece
 from newslean.scoring.ray_actors import Feed, RayScorer, model_files, unpack, versions
 from newslean.scoring.ray_cluster import cause, check_ray, connect, lost
-from newslean.scoring.scorer import ScorerSettings
+from newslean.scoring.scorer import ScorerSettings, check_model
 
 UNDER_WAY = 4
 """Batches per actor that are read ahead: enough that none waits, few enough that memory stays bounded."""
@@ -90,10 +90,12 @@ class _Run:
         options = {"num_cpus": 0, "scheduling_strategy": here, "max_concurrency": 100 + 4 * actors}
         self.actors = actors
         self.feed = ray.remote(Feed).options(**options).remote()
+        files = model_files(settings.model)
+        check_model(settings)
         self.kwargs = {
             "settings": settings,
             "feed": self.feed,
-            "files": ray.put(model_files(settings.model)),
+            "files": ray.put(files),
             "expected": versions(),
         }
         self.room, self.most, self.under_way = threading.Condition(), UNDER_WAY * actors, 0

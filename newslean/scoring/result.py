@@ -45,7 +45,6 @@ def write_result(job: Job, work: Work, claim: Mapping[str, Any], manifest: Manif
     def sentences(path: Path) -> None:
         write_rows(sentences_in(work.shards()), fields, path, schema, versions)
 
-    replaced = job.settings.articles_only and _has_articles_beside(job)
     run = {**claim, "inputs": hash_lines(work.folder / INPUTS), "counts": asdict(work.counts)}
     told = json.dumps(run, indent=1, ensure_ascii=False) + "\n"
     if not job.settings.articles_only:
@@ -53,18 +52,9 @@ def write_result(job: Job, work: Work, claim: Mapping[str, Any], manifest: Manif
     _write_rejects(job, work)
     work.publish(job.beside(".run.json"), lambda path: write_file(path, told))
     work.publish(job.out, articles if job.settings.articles_only else sentences)
-    if replaced and work.overwrites:
+    if job.settings.articles_only and work.replaces_two:
         job.articles_beside.unlink(missing_ok=True)
     work.clear()
-
-
-def _has_articles_beside(job: Job) -> bool:
-    """Say whether a table of articles beside the result belongs to the one that is replaced: else it is not ours."""
-    try:
-        told = json.loads(job.beside(".run.json").read_bytes())
-        return job.out.exists() and told["articles_only"] is False
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def _write_rejects(job: Job, work: Work) -> None:

@@ -124,7 +124,7 @@ def score_dump(
     work = Work(job.beside(".work"))
     with work.held():
         if overwrite:
-            work.begin_anew()
+            work.begin_anew(two=job.has_articles_beside())
         elif not work.overwrites and (done := finished(job, claim)) is not None:
             work.clear()
             return done

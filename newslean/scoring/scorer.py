@@ -55,6 +55,15 @@ class ScorerSettings:
     model_hash: str = ""
 
 
+def check_model(settings: ScorerSettings) -> None:
+    """Refuse another model in the place of the one that is meant."""
+    if settings.model_hash not in ("", sha256(Path(settings.model, "manifest.json"))):
+        raise ModelError(
+            f"{settings.model}: expected the model that the run was started with; found another in its place. Go on "
+            "with --model and the folder of the first, without --overwrite."
+        )
+
+
 class Scorer:
     """Tags batches of articles.
 
@@ -70,11 +79,7 @@ class Scorer:
         self.settings = settings
         self.tagger = Tagger.load(settings.model, min_confidence=settings.min_confidence, threads=threads)
         self.gate = Gate.load(settings.model, self.tagger.manifest) if settings.gate else None
-        if settings.model_hash not in ("", sha256(Path(settings.model, "manifest.json"))):
-            raise ModelError(
-                f"{settings.model}: expected the model that the run was started with; found another in its place. "
-                "Give the same command with --model and the folder of the one that it was started with."
-            )
+        check_model(settings)
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.sentences = self.skipped = self.repeated = 0
         self._known: OrderedDict[bytes, Scores] = OrderedDict()

@@ -30,7 +30,11 @@ ROWS = 64
 """Articles of a row group, which is what the merge holds in memory."""
 
 OVERWRITE = "overwrite"
-"""Empty file in a work folder: what stands at the place of the result is to be replaced, but not before the end."""
+"""File in a work folder: what stands at the place of the result is to be replaced, but not before the end.
+
+It holds `TWO` if a table of articles beside the result is to go with it."""
+
+TWO = "two tables"
 
 _PART = re.compile(r"\..*\.part|made\.\w+")
 _OURS = re.compile(rf"{_PART.pattern}|{LOCK}|{OVERWRITE}|{MANIFEST}|{INPUTS}|shard-\d+\.(?:parquet|rejects\.jsonl)")
@@ -195,10 +199,16 @@ class Work:
         """Whether the run that began here was told to replace what stands at the place of the result."""
         return (self.folder / OVERWRITE).exists()
 
-    def begin_anew(self) -> None:
-        """Forget what an earlier run did, and remember that its result is to be replaced."""
+    @property
+    def replaces_two(self) -> bool:
+        """Whether a table of articles belongs to the result that is to be replaced."""
+        return self.overwrites and (self.folder / OVERWRITE).read_text() == TWO
+
+    def begin_anew(self, *, two: bool = False) -> None:
+        """Forget what an earlier run did, and remember that its result, of one table or two, is to be replaced."""
+        two = two or self.replaces_two  # of a run that was cut off while it replaced them
         self.discard()
-        write_file(self.folder / OVERWRITE, "")
+        write_file(self.folder / OVERWRITE, TWO if two else "")
 
     def discard(self) -> None:
         """Remove what an earlier run did."""

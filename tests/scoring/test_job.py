@@ -107,6 +107,17 @@ def test_a_pattern_behind_a_link_takes_in_what_the_folder_holds(make_job: Make, 
                     check_names(make_job(pattern, out=f"{folder}/out.jsonl"))
 
 
+def test_links_that_a_pattern_leads_through(make_job: Make, tmp_path: Path):
+    for folder in ("data", "other", "real/sub"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "data" / "link").symlink_to(tmp_path / "other")
+    (tmp_path / "deep").symlink_to(tmp_path / "real" / "sub")
+    check_names(make_job(tmp_path / "data" / "**" / "*.jsonl", out="data/link/out.jsonl"))  # it goes through no link
+    with pytest.raises(DataError, match=r"found \S+ within"):
+        check_names(make_job(f"{tmp_path}/deep/../*.jsonl", out="real/out.jsonl"))
+    check_names(make_job(tmp_path / "*.articles.jsonl", articles_only=True))  # no such table is written
+
+
 def test_labels_that_a_csv_cell_could_not_tell_apart(make_job: Make):
     schema = Schema((Dimension("a", "multi", ("x|y", "x", "y")),))
     check_labels(make_job("a"), schema)

@@ -569,8 +569,12 @@ def test_a_file_beside_a_result_of_articles_alone_that_is_not_ours_stays(make_jo
         assert other.read_text() == "mine"
     score_dump(make_job(dump), overwrite=True)
     assert other.read_text() != "mine"
-    score_dump(job, overwrite=True)
+    with pytest.raises(Stopped):
+        score_dump(job, overwrite=True, stop=lambda: True)
+    (tmp_path / "out.jsonl.run.json").write_text('{"articles_only": true}')  # as a kill before the end may leave it
+    score_dump(job)
     assert not other.exists()
+    score_dump(make_job(dump), overwrite=True)
     with pytest.raises(DataError, match=r"found out\.articles\.jsonl within"):
         check_names(make_job(other, articles_only=True))
 

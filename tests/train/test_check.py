@@ -64,7 +64,9 @@ def test_counts_and_repeats(tmp_path: Path) -> None:
     assert user["splits"] == {"dev": 1}
     assert (seed["not_as_coded"], user["not_as_coded"]) == (0, 0)
     mine = {"doc": "c", "n": 0, "text": "They trail.", "source": "user", "labels": labels("closing")}
-    told = render_check(check(tmp_path, {**mine, "coders": {"a": labels("none")}}, {**mine, "n": 1}))
+    told = {"a": labels("none"), "b": labels("closing"), "adjudicated": labels("closing")}  # for no reason
+    rows = [{**mine, "coders": {"a": labels("none")}}, {**mine, "n": 1}, {**mine, "n": 2, "coders": told}]
+    told = render_check(check(tmp_path, *rows))
     assert "labels that do not follow from their coders: 1 rows" in told
     repeats = result["repeats"]
     # "They trail." lacks the topic in one row: that is no other label.

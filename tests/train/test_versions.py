@@ -2,6 +2,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -138,14 +139,22 @@ def test_a_gate_makes_a_version_of_its_own(models: Path, trained: SimpleNamespac
     assert (models / first / "model.float.onnx").exists()
     (models / "README.md").write_text(f"{BEGIN}\n{table}\n{END}\n")
     ones = np.ones(1 << BITS, np.float32)
-    fit = GateFit(Gate(ones, own=1.0, article=1.0, intercept=0.0, threshold=0.5), 0.0, 0.0, 0.1, 0.2, 3, 4)
+
+    def gate(threshold: float) -> Gate:
+        return Gate(ones, own=1.0, article=1.0, intercept=0.0, threshold=threshold)
+
+    fit = GateFit(gate(0.5), 0.0, 0.0, 0.1, 0.2, 3, 4)
     made = add_gate(models / first, fit)
     assert (made.parent, current_name(models), find_model(models, made.name)) == (models, first, made)
     assert read_manifest(made).version == made.name
     assert all((models / name / "model.float.onnx").exists() for name in (first, made.name))
-    shutil.rmtree(made)
     assert add_gate(models / "current", fit, readme=models / "README.md") == made
     assert (current_name(models), rollback_target(models)) == (made.name, first)
+    assert (made / "model.float.onnx").exists()
+    assert add_gate(models / "current", fit) == models / "current"  # the gate that it has
+    other = add_gate(models / "current", replace(fit, gate=gate(0.7)))
+    assert (current_name(models), read_manifest(models / "current").gate["threshold"]) == (other.name, 0.7)
+    assert read_manifest(made).gate["threshold"] == 0.5
     assert table not in (models / "README.md").read_text()
 
 

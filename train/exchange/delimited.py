@@ -6,6 +6,7 @@ take it off again. Knows bytes and cells; the columns are `table`'s.
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from newslean.schema import Schema
@@ -17,6 +18,7 @@ from train.exchange.task import Task
 from train.rows import MAX_LINE, Faults
 
 DELIMITERS = (",", ";", "\t")
+_QUOTED = re.compile('"[^"]*"')
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -26,7 +28,8 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     if text is None:
         return []
     # Sheets may begin with blank rows, which hold nothing but separators.
-    first = next((line for line in text.splitlines() if line.strip(f" {''.join(DELIMITERS)}")), "")
+    bare = _QUOTED.sub("", text)
+    first = next((line for line in bare.splitlines() if line.strip(f" {''.join(DELIMITERS)}")), "")
     delimiter = max(DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     limit = csv.field_size_limit(MAX_LINE)  # the whole process's: put back below

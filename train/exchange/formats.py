@@ -82,7 +82,7 @@ def guess_format(path: Path, faults: Faults) -> Format | None:
         return None
     first = _first_object(text)
     name = _name_of(first)
-    if isinstance(first.get("labels"), dict):  # tools give lists
+    if name in ("", "doccano") and "doc" in first and any(isinstance(first.get(k), dict) for k in ("labels", "coders")):
         faults.add(
             str(path),
             "expected what another tool gives; found rows of a label file, as this project writes them. Put the file "

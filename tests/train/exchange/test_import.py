@@ -235,6 +235,14 @@ def test_labels_that_stay_against_a_coder_are_told(load):
 def test_a_label_file_is_told_apart_from_what_tools_give(load):
     with pytest.raises(DataError, match="found rows of a label file"):
         load([{"doc": "d", "n": 0, "text": "One.", "labels": LABELS}], name="in.jsonl")
+    with pytest.raises(DataError, match="found rows of a label file"):
+        load([{"doc": "d", "n": 0, "text": "One.", "coders": {"a": LABELS}}], name="in.jsonl")
+    assert load([studio(choice(["rise"], ["metals"]), labels={}, doc="x")]).rows
+
+
+def test_separators_within_quotes_part_no_columns(load):
+    found = load('"Note, a, b, c";text;topic;mood\nx;One.;metals;rise\n', name="in.csv")
+    assert [row["labels"] for row in found.rows] == [LABELS]
 
 
 def test_sheets_that_are_not_read_are_named(load, tmp_path):
