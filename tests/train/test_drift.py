@@ -140,6 +140,8 @@ def test_a_dimension_measured_in_few_articles_brings_no_sign_and_hides_none(
     for name, found in report["dimensions"].items():
         found["errors_articles"] = 2 if name == "mood" else 40
     report["reference"]["errors_articles"] = 40
+    moved = {"reference": 0.1, "corrected": 0.5, "em": None, "interval": [0.4, 0.6]}
+    report["dimensions"]["mood"]["labels"]["flat"] |= moved
     judged = judge(report)
     assert judged["verdict"] == "label again"
     assert judged["reason"].endswith("fewer than 20 articles: mood (2).")
