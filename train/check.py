@@ -91,12 +91,9 @@ def coder_faults(example: Example, schema: Schema) -> list[str]:
 
     What they agree on stands; a dispute is adjudicated, with a reason, or left open by labels without that dimension.
     """
-    settled = example.coders.get(ADJUDICATED, {})
-    reasons = [] if example.reason.strip() else [name for name in schema.names if name in settled]
-    open_ = [name for name in reasons if differ([*said_of(example, name).values()])]
-    return _label_faults(example, schema) + [
-        f"{name}: expected a reason for the adjudication; found none" for name in open_
-    ]
+    faults, settled = _label_faults(example, schema), example.coders.get(ADJUDICATED, {})
+    unexplained = [] if example.reason.strip() else [name for name in disputed(example, schema) if name in settled]
+    return faults + [f"{name}: expected a reason for the adjudication; found none" for name in unexplained]
 
 
 def _label_faults(example: Example, schema: Schema) -> list[str]:

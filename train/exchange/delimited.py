@@ -28,7 +28,7 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     if text is None:
         return []
     # Sheets may begin with blank rows, which hold nothing but separators.
-    bare = _QUOTED.sub("", text)
+    bare = _QUOTED.sub('""', text[:MAX_LINE])
     first = next((line for line in bare.splitlines() if line.strip(f" {''.join(DELIMITERS)}")), "")
     delimiter = max(DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

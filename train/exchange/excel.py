@@ -6,7 +6,6 @@ Every cell is text, so that "=1+1" is no formula. Characters that XML cannot hol
 
 import io
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +45,8 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
         return []
     (head, titles), *rest = rows
     head = f"{head}, sheet {first!r}" if others else head
-    raws = raws_of(Table([title.strip() for title in titles], rest), head, naming, faults)
-    left = tuple(f"sheet {name}" for name in others)
-    return [replace(raw, header=raw.header and replace(raw.header, left=(*raw.header.left, *left))) for raw in raws]
+    table = Table([title.strip() for title in titles], rest)
+    return raws_of(table, head, naming, faults, left=[f"sheet {name}" for name in others])
 
 
 def write(tasks: list[Task], schema: Schema) -> bytes:

@@ -6,7 +6,7 @@ of whom a column ``coder`` names. A bar joins several labels, in our own tables.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from newslean.errors import DataError
 from newslean.schema import Schema
@@ -77,13 +77,15 @@ def table_of(tasks: Sequence[Task], schema: Schema) -> Table:
     return Table([*header, PAYLOAD], rows)
 
 
-def raws_of(table: Table, head: str, naming: Naming, faults: Faults) -> list[Raw]:
+def raws_of(table: Table, head: str, naming: Naming, faults: Faults, *, left: Sequence[str] = ()) -> list[Raw]:
     """Read a table.
 
     Parameters
     ----------
     head : str
         The place of its header.
+    left : sequence of str
+        What is left out beside columns.
     """
     before = faults.count
     columns = _columns(table.header, head, naming, faults)
@@ -93,6 +95,7 @@ def raws_of(table: Table, head: str, naming: Naming, faults: Faults) -> list[Raw
     text = _text_column(columns, table, head, filled, faults)
     titles = [title or ("(without a name)" if n in filled else "") for n, title in enumerate(table.header)]
     header = _header(columns, titles, head, naming, text=text, coder=coder, near=near)
+    header = replace(header, left=(*header.left, *left))
     return [_raw(place, cells, columns, text, naming, header) for place, cells in table.rows]
 
 
