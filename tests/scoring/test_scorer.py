@@ -107,7 +107,7 @@ def test_a_model_without_a_gate_reads_all(tmp_path: Path, schema, texts: list[st
 def test_a_sentence_with_a_nul_has_a_key_of_its_own():
     """With the shipped model, whose context is the sentence before."""
     scorer = Scorer(ScorerSettings(str(ROOT / "models" / "current"), gate=False), threads=1)
-    texts = ["China leads.\n\nZ.\n\nX\0Y", "China leads.\n\nY\0Z.\n\nX"]
+    texts = [f"The weather was fine today.\n\n{end}" for end in ("Z.\n\nQ\0Y", "Y\0Z.\n\nQ")]
     alone = [scorer(batch_of([text], first=n)) for n, text in enumerate(texts)]
     fresh = Scorer(ScorerSettings(str(ROOT / "models" / "current"), gate=False), threads=1)
     assert [fresh(batch_of([text], first=n)) for n, text in reversed([*enumerate(texts)])] == alone[::-1]
