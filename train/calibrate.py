@@ -23,8 +23,8 @@ CLAIM_THRESHOLDS = np.round(np.arange(0.02, 0.91, 0.01), 2)
 MIN_NATURAL = 1000
 """Sentences from which a temperature or a beta can be fitted."""
 MIXES = np.round(np.arange(0.0, 1.01, 0.1), 1)
-MIX_TOLERANCE = 0.005
-"""Macro-F1 that a share may lack to the best one."""
+MIX_TOLERANCE = 0.01
+"""By how much of the least log loss that of a share may lie above it."""
 PRIOR = np.array([1.0, 1.0, 2.0])
 """Standard deviations of the normal priors of a beta's ln(a), ln(b) and c, so that a few sentences of one kind do not
 drive them to infinity."""
@@ -46,10 +46,11 @@ def natural_rows(examples: Sequence[Example], schema: Schema) -> dict[str, NDArr
 def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example], schema: Schema) -> dict[str, float]:
     """Choose the share of the fine-tuned model's logits in each dimension: the largest that is as good as any.
 
-    Over a wide range of shares macro-F1 hardly moves. There the fine-tuned model gets the larger one: n-grams cannot
-    tell who is ahead of whom, which few sentences of a sample hang on and every reader sees. Labels are taken before
-    calibration, by the largest score: which of two models errs less hardly hangs on where the threshold is put.
-    Invented sentences do not count where there are enough others: the encoder has read more of their kind.
+    As good means a log loss, each share at its own best temperature, within `MIX_TOLERANCE` of the least: it counts how
+    likely the right labels are, not only which label is the likeliest, and moves less by chance than macro-F1 does.
+    Of shares alike the fine-tuned model gets the larger one: n-grams cannot tell who is ahead of whom, which few
+    sentences of a sample hang on and every reader sees. Invented sentences do not count where there are enough others:
+    the encoder has read more of their kind.
 
     Parameters
     ----------
@@ -64,11 +65,10 @@ def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example],
         if not rows:
             mix[d.name] = 1.0
             continue
-        gold, scores = indicator(d, [examples[n].labels[d.name] for n in rows]), []
-        for share in MIXES:
-            both = share * finetuned[d.name][rows] + (1 - share) * baseline[d.name][rows]
-            scores.append(_macro_f1(gold, hard_labels(d, both)))
-        good = MIXES[np.array(scores) >= max(scores) - MIX_TOLERANCE]
+        truth = indicator(d, [examples[n].labels[d.name] for n in rows])
+        left, right = (logits[d.name][rows].astype(np.float64) for logits in (finetuned, baseline))
+        losses = np.array([_best_temperature(d, share * left + (1 - share) * right, truth)[1] for share in MIXES])
+        good = MIXES[losses <= losses.min() * (1 + MIX_TOLERANCE) + 1e-6]
         mix[d.name] = float(good.max())
     return mix
 
@@ -140,8 +140,11 @@ def _macro_f1(gold: NDArray[np.bool_], guess: NDArray[np.bool_]) -> float:
 
 
 def _temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
-    if not len(scores):
-        return 1.0
+    return _best_temperature(d, scores, truth)[0] if len(scores) else 1.0
+
+
+def _best_temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float, float]:
+    """Give the temperature of the least log loss, and that loss."""
 
     def loss(log_temperature: float) -> float:
         scaled = scores / np.exp(log_temperature)
@@ -151,7 +154,8 @@ def _temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bo
         return float((top[:, 0] + np.log(np.exp(scaled - top).sum(1)) - scaled[truth]).mean())
 
     low, high = np.log(TEMPERATURES)
-    return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
+    found = minimize_scalar(loss, bounds=(low, high), method="bounded")
+    return float(np.exp(found.x)), float(found.fun)
 
 
 def _beta(

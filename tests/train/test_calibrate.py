@@ -238,6 +238,18 @@ def test_the_mix_follows_the_better_model(schema: Schema):
     assert choose_mix(noise, noise, [replace(e, labels={}) for e in examples], schema) == {"topic": 1.0, "mood": 1.0}
 
 
+def test_the_mix_counts_how_likely_the_right_label_is(schema: Schema):
+    """Both models give the same labels; only the baseline is unsure where they are wrong."""
+    mood = Schema((schema["mood"],))
+    examples = [Example(f"d{n}", 0, "Text.", False, f"d{n}", "user", {"mood": "rise"}) for n in range(100)]
+    said = np.eye(4)[[0 if n % 5 else 1 for n in range(100)]]
+    sure, unsure = 3 * said, said * np.where(np.arange(100) % 5, 3.0, 0.1)[:, None]
+    assert choose_mix({"mood": sure}, {"mood": unsure}, examples, mood)["mood"] < 0.5
+    assert choose_mix({"mood": unsure}, {"mood": sure}, examples, mood)["mood"] == 1.0
+    near = {"mood": unsure + 0.001 * sure}
+    assert choose_mix(near, {"mood": unsure}, examples, mood)["mood"] == 1.0, "the larger one of shares alike"
+
+
 def test_invented_sentences_do_not_choose_the_mix(schema: Schema):
     """Of 2,000 real sentences the baseline knows all, of as many invented ones the encoder."""
     examples = [
