@@ -11,6 +11,7 @@ from scipy.optimize import minimize, minimize_scalar
 from sklearn.metrics import f1_score
 
 from newslean.calibration import Calibration, log_probabilities, probabilities
+from newslean.errors import ModelError
 from newslean.schema import Dimension, Labels, Schema
 from newslean.tagger import Logits
 from train.labels import AUTHORED_SOURCE, Example
@@ -56,6 +57,11 @@ def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example],
     ----------
     finetuned, baseline : dict
         Dimension to array of shape (examples, labels), out of fold.
+
+    Raises
+    ------
+    ModelError
+        If logits are no numbers, as of a network whose training ran away.
     """
     real = np.array([e.source != AUTHORED_SOURCE for e in examples], dtype=bool)
     mix = {}
@@ -67,6 +73,11 @@ def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example],
             continue
         truth = indicator(d, [examples[n].labels[d.name] for n in rows])
         left, right = (logits[d.name][rows].astype(np.float64) for logits in (finetuned, baseline))
+        if not (np.isfinite(left).all() and np.isfinite(right).all()):
+            raise ModelError(
+                f"{d.name}: expected numbers as logits; found infinite ones or none. Its training ran away: lower the "
+                "learning rate."
+            )
         losses = np.array([_best_temperature(d, share * left + (1 - share) * right, truth)[1] for share in MIXES])
         good = MIXES[losses <= losses.min() * (1 + MIX_TOLERANCE) + 1e-6]
         mix[d.name] = float(good.max())

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from newslean.calibration import Calibration, decide, probabilities
+from newslean.errors import ModelError
 from newslean.schema import Labels, Schema, schema_from_dict
 from newslean.tagger import Logits
 from train.assess import cross_calibrated
@@ -248,6 +249,16 @@ def test_the_mix_counts_how_likely_the_right_label_is(schema: Schema):
     assert choose_mix({"mood": unsure}, {"mood": sure}, examples, mood)["mood"] == 1.0
     near = {"mood": unsure + 0.001 * sure}
     assert choose_mix(near, {"mood": unsure}, examples, mood)["mood"] == 1.0, "the larger one of shares alike"
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_logits_that_are_no_numbers_are_told(number: float, schema: Schema):
+    examples = [Example(f"d{n}", 0, "Text.", False, f"d{n}", "user", {"mood": "rise"}) for n in range(4)]
+    right, wrong = np.eye(4), np.eye(4)
+    wrong[2, 1] = number
+    for pair in ((right, wrong), (wrong, right)):
+        with pytest.raises(ModelError, match="mood: expected numbers as logits"):
+            choose_mix(*({"mood": logits} for logits in pair), examples, Schema((schema["mood"],)))
 
 
 def test_invented_sentences_do_not_choose_the_mix(schema: Schema):
