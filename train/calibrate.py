@@ -47,8 +47,9 @@ def natural_rows(examples: Sequence[Example], schema: Schema) -> dict[str, NDArr
 def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example], schema: Schema) -> dict[str, float]:
     """Choose the share of the fine-tuned model's logits in each dimension: the largest that is as good as any.
 
-    As good means a log loss, each share at its own best temperature, within `MIX_TOLERANCE` of the least: it counts how
-    likely the right labels are, not only which label is the likeliest, and moves less by chance than macro-F1 does.
+    As good means a log loss, each share at its own best temperature of `TEMPERATURES`, within `MIX_TOLERANCE` of the
+    least: it counts how likely the right labels are, not only which label is the likeliest, and moves less by chance
+    than macro-F1 does.
     Of shares alike the fine-tuned model gets the larger one: n-grams cannot tell who is ahead of whom, which few
     sentences of a sample hang on and every reader sees. Invented sentences do not count where there are enough others:
     the encoder has read more of their kind.

@@ -95,6 +95,10 @@ def export_onnx(network: Network, path: str | Path) -> None:
             opset_version=OPSET,
             verbose=False,
         )
+    graph = onnx.load(str(path))
+    for node in graph.graph.node:
+        node.ClearField("metadata_props")  # the files and lines that it comes from, by their paths on this machine
+    onnx.save(graph, str(path))
 
 
 def quantize(source: str | Path, path: str | Path, *, keep_float: Sequence[str] = ()) -> None:

@@ -251,6 +251,19 @@ def test_the_mix_counts_how_likely_the_right_label_is(schema: Schema):
     assert choose_mix(near, {"mood": unsure}, examples, mood)["mood"] == 1.0, "the larger one of shares alike"
 
 
+def test_the_mix_does_not_hang_on_the_scale_of_both_models(schema: Schema):
+    random, mood = np.random.default_rng(0), Schema((schema["mood"],))
+    kinds = random.integers(0, 4, 400)
+    examples = [
+        Example(f"d{n}", 0, "Text.", False, f"d{n}", "user", {"mood": mood["mood"].labels[k]})
+        for n, k in enumerate(kinds)
+    ]
+    truth = np.eye(4)[kinds]
+    one, other = 1.5 * truth + 0.7 * random.normal(size=(400, 4)), 2 * truth + 2 * random.normal(size=(400, 4))
+    found = [choose_mix({"mood": k * one}, {"mood": k * other}, examples, mood)["mood"] for k in (1, 0.2)]
+    assert found[0] == found[1] >= 0.6
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 def test_logits_that_are_no_numbers_are_told(number: float, schema: Schema):
     examples = [Example(f"d{n}", 0, "Text.", False, f"d{n}", "user", {"mood": "rise"}) for n in range(4)]

@@ -146,6 +146,12 @@ def test_other_encoders(encoder: torch.nn.Module, attention: int, schema: Schema
         _same(source, target, _text(tokens, sentence))
 
 
+def test_a_graph_does_not_say_where_it_was_made(source: Path):
+    shipped = Path(__file__).parents[2] / "models" / "current" / "model.onnx"
+    for path in (source, shipped):
+        assert b".py" not in path.read_bytes(), path
+
+
 def test_a_mask_that_hides_more_than_padding_stays(source: Path, tmp_path: Path):
     model = onnx.load(str(source))
     [hidden] = [node for node in model.graph.node if node.op_type == "Where"]
