@@ -25,7 +25,7 @@ MIN_NATURAL = 1000
 """Sentences from which a temperature or a beta can be fitted."""
 MIXES = np.round(np.arange(0.0, 1.01, 0.1), 1)
 MIX_TOLERANCE = 0.01
-"""By how much of the least log loss that of a share may lie above it."""
+"""Part of the least log loss by which that of a share may lie above it."""
 PRIOR = np.array([1.0, 1.0, 2.0])
 """Standard deviations of the normal priors of a beta's ln(a), ln(b) and c, so that a few sentences of one kind do not
 drive them to infinity."""
@@ -49,10 +49,9 @@ def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example],
 
     As good means a log loss, each share at its own best temperature of `TEMPERATURES`, within `MIX_TOLERANCE` of the
     least: it counts how likely the right labels are, not only which label is the likeliest, and moves less by chance
-    than macro-F1 does.
-    Of shares alike the fine-tuned model gets the larger one: n-grams cannot tell who is ahead of whom, which few
-    sentences of a sample hang on and every reader sees. Invented sentences do not count where there are enough others:
-    the encoder has read more of their kind.
+    than macro-F1 does. Of shares alike the fine-tuned model gets the larger one: n-grams cannot tell who is ahead of
+    whom, which few sentences of a sample hang on and every reader sees. Invented sentences do not count where there are
+    enough others: the encoder has read more of their kind.
 
     Parameters
     ----------
@@ -62,7 +61,7 @@ def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example],
     Raises
     ------
     ModelError
-        If logits are no numbers, as of a network whose training ran away.
+        If logits are not finite, as of a network whose training ran away.
     """
     real = np.array([e.source != AUTHORED_SOURCE for e in examples], dtype=bool)
     mix = {}
@@ -76,10 +75,11 @@ def choose_mix(finetuned: Logits, baseline: Logits, examples: Sequence[Example],
         left, right = (logits[d.name][rows].astype(np.float64) for logits in (finetuned, baseline))
         if not (np.isfinite(left).all() and np.isfinite(right).all()):
             raise ModelError(
-                f"{d.name}: expected numbers as logits; found infinite ones or none. Its training ran away: lower the "
-                "learning rate."
+                f"{d.name}: expected finite numbers as logits; found others. The training of one of the two models "
+                "ran away: lower the learning rate."
             )
         losses = np.array([_best_temperature(d, share * left + (1 - share) * right, truth)[1] for share in MIXES])
+        # A millionth more: where all is right, losses differ by how exactly the temperature was searched alone.
         good = MIXES[losses <= losses.min() * (1 + MIX_TOLERANCE) + 1e-6]
         mix[d.name] = float(good.max())
     return mix

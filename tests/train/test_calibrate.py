@@ -270,7 +270,7 @@ def test_logits_that_are_no_numbers_are_told(number: float, schema: Schema):
     right, wrong = np.eye(4), np.eye(4)
     wrong[2, 1] = number
     for pair in ((right, wrong), (wrong, right)):
-        with pytest.raises(ModelError, match="mood: expected numbers as logits"):
+        with pytest.raises(ModelError, match="mood: expected finite numbers as logits"):
             choose_mix(*({"mood": logits} for logits in pair), examples, Schema((schema["mood"],)))
 
 
