@@ -14,9 +14,8 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,7 +36,10 @@ WORD = r"(?u)\b[\w.]*\w\b"
 """A word: keeps "U.S.", "o1" and single characters, which scikit-learn's own pattern drops."""
 
 LONGEST_WORD = 32
-"""Characters of a word whose n-grams are kept for when it comes again."""
+"""Characters of a word whose columns are kept for when it comes again: few words make up most of a text."""
+
+WORDS_REMEMBERED = 2**13
+"""Words whose columns are kept; with one more, all are forgotten, which comes seldom and costs little."""
 
 _BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, SafetensorError)
 
@@ -69,20 +71,40 @@ class View:
     keys: NDArray[np.int64]
     idf: NDArray[np.float32]
     columns: dict[int, int] = field(init=False, repr=False)
+    remembered: dict[str, list[int]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", dict(zip(self.keys.tolist(), range(len(self.keys)), strict=True)))
 
     def weigh(self, text: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Give the columns of a sentence's known terms, and their TF-IDF scaled to length 1."""
-        keys = _keys_in(self.name, text, self.ngram_range)
-        counts = Counter(column for key in keys if (column := self.columns.get(key)) is not None)
+        counts = Counter(self._columns_in(text))
         columns = np.fromiter(counts, np.intp, len(counts))
         values = np.fromiter(counts.values(), np.float32, len(counts))
         if self.sublinear_tf:
             values = 1 + np.log(values)
         values = values * self.idf[columns]
         return columns, values / max(float(np.sqrt(values @ values)), 1e-12)
+
+    def _columns_in(self, text: str) -> list[int]:
+        """Give the column of each known term of a text, remembering those of words."""
+        if self.name == "word":
+            return self._known(cut(self.name, text, self.ngram_range))
+        found: list[int] = []
+        for word in _plain(text.lower()).split():
+            columns = self.remembered.get(word)
+            if columns is None:
+                columns = self._known(_cut_word(word, *self.ngram_range))
+                if len(word) <= LONGEST_WORD:  # a longer one is no word, and a megabyte of it must not be kept
+                    if len(self.remembered) >= WORDS_REMEMBERED:
+                        self.remembered.clear()
+                    self.remembered[word] = columns
+            found += columns
+        return found
+
+    def _known(self, terms: Iterable[str]) -> list[int]:
+        columns = self.columns
+        return [column for term in terms if (column := columns.get(key_of(term))) is not None]
 
 
 def key_of(term: str) -> int:
@@ -124,23 +146,6 @@ def _cut_word(word: str, low: int, high: int) -> Iterator[str]:
         yield from (padded[k : k + n] for k in range(max(1, len(padded) - n + 1)))
         if n >= len(padded):  # counted once, however short
             break
-
-
-def _keys_in(view: str, text: str, ngram_range: tuple[int, int]) -> Iterator[int]:
-    """Give the keys of what `cut` gives, remembering those of words."""
-    if view == "word":
-        yield from map(key_of, cut(view, text, ngram_range))
-        return
-    for word in _plain(text.lower()).split():
-        if len(word) <= LONGEST_WORD:
-            yield from _keys_in_short_word(word, *ngram_range)
-        else:  # no word, and a megabyte of it must not be kept
-            yield from map(key_of, _cut_word(word, *ngram_range))
-
-
-@lru_cache(maxsize=2**13)  # few words make up most of a text
-def _keys_in_short_word(word: str, low: int, high: int) -> tuple[int, ...]:
-    return tuple(map(key_of, _cut_word(word, low, high)))
 
 
 class Baseline:

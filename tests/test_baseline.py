@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
-from newslean.baseline import LONGEST_WORD, VIEWS, WORD, Baseline, _keys_in_short_word, cut, key_of
+from newslean.baseline import LONGEST_WORD, VIEWS, WORD, WORDS_REMEMBERED, Baseline, cut, key_of
 from newslean.errors import ModelError
 from newslean.files import sha256
 from newslean.manifest import read_manifest
@@ -126,9 +126,16 @@ def test_words_of_any_length_are_weighed_as_they_are_cut(trained: SimpleNamespac
 def test_long_words_are_not_kept(trained: SimpleNamespace):
     """Millions of articles hold blobs of a megabyte."""
     model = Baseline.load(trained.baseline, read_manifest(trained.baseline))
-    before = _keys_in_short_word.cache_info().currsize
-    model.logits([f"{n}{'x' * LONGEST_WORD}" for n in range(5)], [""] * 5)
-    assert _keys_in_short_word.cache_info().currsize == before
+    model.logits([f"{n}{'x' * LONGEST_WORD} prices" for n in range(5)], [""] * 5)
+    assert [*model.views[1].remembered] == ["prices"]
+
+
+def test_few_words_are_kept_however_many_come(trained: SimpleNamespace):
+    model = Baseline.load(trained.baseline, read_manifest(trained.baseline))
+    text = " ".join(f"w{n}" for n in range(WORDS_REMEMBERED + 5)) + " prices"
+    first, again = model.logits(["prices"], [""]), model.logits([text, "prices"], ["", ""])
+    assert 0 < len(model.views[1].remembered) <= WORDS_REMEMBERED
+    assert all((first[name][0] == again[name][1]).all() for name in first)
 
 
 def test_keys_tell_n_grams_apart():
