@@ -35,6 +35,9 @@ SHARE = 0.5
 STALL = 5.0
 """Seconds that a result may be waited for until more is read than there is room for, if an actor waits for that."""
 
+LEAVING = 5.0
+"""Seconds that threads have to end."""
+
 PATIENCE = 0.2
 """Seconds between two looks at whether to go on waiting."""
 
@@ -108,6 +111,7 @@ class _Run:
         """Read in a thread of its own, and yield what comes back."""
         reader = threading.Thread(target=self._read, args=(pieces,), daemon=True)
         reader.start()
+        known = {*threading.enumerate()}
         results = self._results()
         try:
             while (piece := self._next()) is not None:
@@ -124,7 +128,8 @@ class _Run:
         finally:
             self.left = True
             results.close()
-            reader.join(timeout=5)
+            reader.join(timeout=LEAVING)
+            _wait_for_others(known)
 
     def _ask(self, since: float) -> None:
         with self.room:  # the reader may be about to write it, too
@@ -222,3 +227,11 @@ class _Run:
         context.raise_original_map_exception = True
         context.enable_progress_bars = context.print_on_execution_start = False
         return dataset
+
+
+def _wait_for_others(known: set[threading.Thread]) -> None:
+    """Wait for the threads that Ray Data has begun: one that asks Ray when it is shut down ends the whole process."""
+    end = time.monotonic() + LEAVING
+    for thread in {*threading.enumerate()} - known:
+        if thread.name != "Prefetcher":  # sleeps for good, and asks no more
+            thread.join(timeout=max(0.0, end - time.monotonic()))

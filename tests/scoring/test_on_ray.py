@@ -125,6 +125,30 @@ def test_a_node_killed_midway_changes_nothing(cluster, dump, settings, expected,
 
 
 @needs_ray
+def test_no_thread_may_ask_ray_any_more_when_it_is_shut_down(dump, settings, expected, tmp_path, monkeypatch):
+    """One that does ends the process, without a word and with the result not yet there."""
+    import ray
+
+    known, shut, left = {*threading.enumerate()}, ray.shutdown, []
+
+    def shutdown():
+        left.append({thread.name for thread in {*threading.enumerate()} - known})
+        shut()
+
+    def engine(pieces, settings):
+        for n, scored in enumerate(on_ray.score_on_ray(pieces, settings, address="local", actors=1)):
+            time.sleep(0.3 * (n > 25))  # Ray Data has then filled its buffers, and its threads wait for room
+            yield scored
+
+    monkeypatch.setattr(ray, "shutdown", shutdown)
+    out = tmp_path / "result.parquet"
+    score_dump(job(dump, out, settings), engine=engine)
+    assert files(out) == expected
+    [names] = left
+    assert names <= {"PythonGCThread", "ray_listen_error_messages", "Prefetcher"}, "the first two are Ray's own"
+
+
+@needs_ray
 def test_a_node_with_another_newslean_is_refused(settings):
     with pytest.raises(ModelError, match=r"expected newslean 0\.0 with other, .* found "):
         RayScorer(settings=settings, feed=None, files=None, expected=("0.0", "other"))
