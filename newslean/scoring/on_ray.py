@@ -232,6 +232,7 @@ class _Run:
 def _wait_for_others(known: set[threading.Thread]) -> None:
     """Wait for the threads that Ray Data has begun: one that asks Ray when it is shut down ends the whole process."""
     end = time.monotonic() + LEAVING
-    for thread in {*threading.enumerate()} - known:
-        if thread.name != "Prefetcher":  # sleeps for good, and asks no more
+    for thread in {*threading.enumerate()} - known - {threading.current_thread()}:
+        # "Prefetcher" sleeps for good and asks no more; those of other code are no plain ones, and cannot be joined.
+        if type(thread) is threading.Thread and thread.name != "Prefetcher":
             thread.join(timeout=max(0.0, end - time.monotonic()))

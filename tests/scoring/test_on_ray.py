@@ -1,5 +1,6 @@
 """The engine for many machines, on clusters of several nodes that all live on this one."""
 
+import _thread
 import asyncio
 import contextlib
 import json
@@ -146,6 +147,25 @@ def test_no_thread_may_ask_ray_any_more_when_it_is_shut_down(dump, settings, exp
     assert files(out) == expected
     [names] = left
     assert names <= {"PythonGCThread", "ray_listen_error_messages", "Prefetcher"}, "the first two are Ray's own"
+
+
+def test_threads_that_cannot_be_joined_are_not_waited_for():
+    """Python knows the threads of other code by placeholders; a result may be given up in a later thread, too."""
+    begun, end, found = threading.Event(), threading.Event(), []
+    known = {*threading.enumerate()}
+
+    def foreign():
+        threading.current_thread()  # a placeholder from here on
+        begun.set()
+        end.wait(30)
+
+    _thread.start_new_thread(foreign, ())
+    assert begun.wait(30)
+    own = threading.Thread(target=lambda: found.append(on_ray._wait_for_others(known)))
+    own.start()
+    own.join(30)
+    end.set()
+    assert found == [None]
 
 
 @needs_ray
