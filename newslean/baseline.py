@@ -63,6 +63,8 @@ class View:
     columns : dict
         Key to the number of its term. Of two terms with one key, which among 100,000 terms happens about once in 50,000
         trainings, the latter counts.
+    remembered : dict
+        Word to the columns of its known n-grams, of up to `WORDS_REMEMBERED` words.
     """
 
     name: str
@@ -71,6 +73,7 @@ class View:
     keys: NDArray[np.int64]
     idf: NDArray[np.float32]
     columns: dict[int, int] = field(init=False, repr=False)
+    # No `lru_cache`: one that a view has for itself does not go from process to process.
     remembered: dict[str, list[int]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

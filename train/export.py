@@ -83,22 +83,19 @@ def export_onnx(network: Network, path: str | Path) -> None:
     shape = {0: torch.export.Dim("batch", min=1, max=4096), 1: torch.export.Dim("tokens", min=3, max=512)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(
+        program = torch.onnx.export(
             _Exportable(network),
             inputs,
-            str(path),
             input_names=["input_ids", "attention_mask", "token_type_ids", "sentence_mask"],
             output_names=list(network.schema.names),
             dynamic_shapes=(shape,) * 4,
             dynamo=True,
-            external_data=False,
             opset_version=OPSET,
             verbose=False,
         )
-    graph = onnx.load(str(path))
-    for node in graph.graph.node:
-        node.ClearField("metadata_props")  # the files and lines that it comes from, by their paths on this machine
-    onnx.save(graph, str(path))
+    for node in program.model.graph:
+        node.metadata_props.clear()  # the files and lines that it comes from, by their paths on this machine
+    program.save(str(path), external_data=False)
 
 
 def quantize(source: str | Path, path: str | Path, *, keep_float: Sequence[str] = ()) -> None:
