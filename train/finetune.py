@@ -35,6 +35,7 @@ from train.calibrate import mean_macro_f1
 from train.labels import Example
 from train.network import HEADS, Network, base_path, fast_bfloat16, freeze, layers_of, load_base
 from train.params import FinetuneParams
+from train.sharpness import SharpnessAware
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def finetune(
     steps, every = params.epochs * each, min(-(-params.check_steps // max(each, 1)) or 1, params.epochs)
     stopping = [EarlyStoppingCallback(early_stopping_patience=-(-params.patience // every))]
     stopping = stopping if validation and params.patience else []
-    trainer = Trainer(
+    trainer = SharpnessAware(
+        radius=params.sharpness_radius,
         model=network,
         args=_arguments(
             params, seed, folder, validate=bool(validation), steps=every * each if every > 1 else 0, progress=progress

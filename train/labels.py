@@ -11,7 +11,8 @@ from typing import Any
 
 from newslean.schema import Labels, Schema
 from train.journal import refuse_half_done
-from train.rows import Faults, digest, label_files, read_lines, read_objects, row_faults, shown
+from train.rows import Faults, digest, label_files, read_objects, row_faults
+from train.texts import read_texts
 
 AUTHORED_SOURCE = "authored"
 """Source of invented sentences."""
@@ -124,7 +125,7 @@ def read_examples(paths: Sequence[str | Path], schema: Schema, *, texts: Sequenc
         The label set that the rows must keep to.
     texts : sequence of str or Path
         ``.jsonl`` files with a "text" in each row, or ``.txt`` files with one text a line: the
-        texts of rows that hold a ``sha256`` instead. A "before" there is taken over too.
+        texts of rows that hold a ``sha256`` instead. A "before" there is taken over too, and is a text itself.
 
     Raises
     ------
@@ -227,24 +228,10 @@ def _join_texts(rows: list[_Row], paths: Sequence[str | Path], faults: Faults, h
     wanted: dict[str, list[_Row]] = {}
     for row in rows:
         wanted.setdefault(row.data["sha256"].lower(), []).append(row)
-    for path in map(Path, paths):
-        if path.suffix not in (".jsonl", ".txt"):
-            faults.add(str(path), "expected a .jsonl or .txt file of texts; found another kind")
-        elif path.suffix == ".txt":
-            for _, line in read_lines(path, faults, hashes):
-                _give(wanted, (line or "").rstrip("\r\n"), {})
-        else:
-            for where, data in read_objects(path, faults, hashes):
-                if data and not isinstance(data.get("text"), str):
-                    faults.add(where, f"text: expected a sentence; found {shown(data.get('text'))}")
-                elif data:
-                    _give(wanted, data["text"], data)
-
-
-def _give(wanted: dict[str, list[_Row]], text: str, data: dict[str, Any]) -> None:
-    for row in wanted.get(digest(text), ()) if wanted else ():
-        row.text = text
-        # The same short text can stand in several articles: the row of this very sentence knows best what precedes it.
-        same = all(data.get(key) == row.data[key] for key in ("doc", "n"))
-        if isinstance(data.get("before"), str) and "before" not in row.data and (same or row.before is None):
-            row.before = data["before"]
+    for data in read_texts(paths, faults, hashes):
+        for row in wanted.get(digest(data["text"]), ()) if wanted else ():
+            row.text = data["text"]
+            # The same short text can stand in several articles: this sentence's own row knows best what precedes it.
+            same = all(data.get(key) == row.data[key] for key in ("doc", "n"))
+            if isinstance(data.get("before"), str) and "before" not in row.data and (same or row.before is None):
+                row.before = data["before"]

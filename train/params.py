@@ -25,7 +25,7 @@ LEAST: dict[str, float] = {
     "learning_rate": 0,
     "head_learning_rate": 0,
     **dict.fromkeys(("patience", "dropout", "context_dropout", "min_steps", "check_steps"), 0),
-    **dict.fromkeys(("frozen_layers", "layer_decay"), 0),
+    **dict.fromkeys(("frozen_layers", "layer_decay", "sharpness_radius"), 0),
     **dict.fromkeys(("warm_sentences", "mixed_sentences", "warm_epochs", "warm_learning_rate", "feed_forward"), 0),
 }
 """Least value of a number; a learning rate of 0 is of no use, but does no harm."""
@@ -76,6 +76,9 @@ class FinetuneParams:
         Lowest layers of the encoder that are not trained.
     layer_decay : float
         Learning rate of a layer in proportion to that of the layer above it.
+    sharpness_radius : float
+        How far around the weights the loss is to stay low, once the network has read what it learns first
+        (`train.sharpness`); 0: not looked at. Each step then asks a part of its rows twice.
     warm_sentences : int
         Sentences from the grammar of the labels, if there is one, that the network learns first.
     mixed_sentences : int
@@ -115,6 +118,7 @@ class FinetuneParams:
     freeze_embeddings: bool = True
     frozen_layers: int = 0
     layer_decay: float = 1.0
+    sharpness_radius: float = 0.0
     warm_sentences: int = 0
     mixed_sentences: int = 0
     warm_epochs: int = 0

@@ -96,6 +96,7 @@ def _warm_network(
         params,
         epochs=max(1, params.warm_epochs),
         learning_rate=params.warm_learning_rate,
+        sharpness_radius=0.0,
         mixed_sentences=0,
         warm_networks=1,
         feed_forward=0,

@@ -173,6 +173,17 @@ def test_embeddings_may_stay_as_they_are(rows, schema: Schema, params, tmp_path:
         assert torch.equal(before, after.get_input_embeddings().weight) == frozen
 
 
+def test_the_radius_reaches_the_fit(rows, schema: Schema, params, tmp_path: Path):
+    def moods(radius: float):
+        short = replace(params, epochs=1, sharpness_radius=radius)
+        fit = finetune(rows, [], schema, short, seed=0, folder=tmp_path / "c")
+        return predict_logits(fit, rows, schema, short)["mood"]
+
+    near, far, again = moods(0.0), moods(0.5), moods(0.5)
+    assert not np.allclose(near, far, atol=1e-4)
+    assert np.array_equal(far, again)
+
+
 def _start(place: Path, task: bytes, hang_at: int) -> subprocess.Popen[bytes]:
     place.mkdir(exist_ok=True)
     (place / "task.pickle").write_bytes(task)

@@ -108,6 +108,20 @@ def test_texts_are_joined_by_hash_and_the_rest_is_skipped(tmp_path: Path) -> Non
     assert read(path).skipped == 4
 
 
+def test_what_stands_before_a_text_is_a_text_too(tmp_path: Path) -> None:
+    sealed = [{"doc": "p", "n": n, "sha256": digest(t), "labels": NONE} for n, t in ((3, "Three."), (4, "Four."))]
+    path = write(tmp_path / "x.jsonl", *sealed)
+    three = {"text": "Three.", "doc": "p", "n": 3, "before": "Two."}
+    four = {"text": "Four.", "doc": "p", "n": 4, "before": "Three."}
+    for known, before in (([four], ""), ([three, four], "Two."), ([four, three], "Two.")):
+        files = read(path, texts=[write(tmp_path / "t.jsonl", *known)])
+        assert [(e.text, e.before) for e in files.examples] == [("Three.", before), ("Four.", "Three.")]
+    assert read(path, texts=[write(tmp_path / "t.jsonl", {"text": "Five.", "before": 4})]).skipped == 2
+    alone = [{**row, "before": ""} for row in sealed]  # coded so: what precedes it must not be learnt with it
+    files = read(write(tmp_path / "y.jsonl", *alone), texts=[write(tmp_path / "t.jsonl", three, four)])
+    assert [(e.text, e.before) for e in files.examples] == [("Three.", ""), ("Four.", "")]
+
+
 def test_all_faults_of_all_files_come_at_once(tmp_path: Path) -> None:
     one = write(
         tmp_path / "1.jsonl", row(labels={"stance": "china_ahed"}), "{", row(7, source="user", labels={"tone": "x"})

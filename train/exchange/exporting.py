@@ -17,6 +17,7 @@ from train.exchange.reading import Reading
 from train.exchange.spelling import JOINT
 from train.exchange.task import ABOUT, Prediction, Task, name_by_text, task_of
 from train.rows import Faults, digest, read_lines, read_objects, row_faults, shown
+from train.texts import read_texts
 
 DECIMALS = 4
 """Of a model's probabilities, as kept in tasks."""
@@ -30,7 +31,7 @@ def read_rows(paths: Sequence[Path], schema: Schema, *, texts: Sequence[Path] = 
     paths : sequence of Path
         ``.jsonl`` files, or labels folders.
     texts : sequence of Path
-        ``.jsonl`` or ``.txt`` files with the texts of rows that hold a hash.
+        Files with the texts of rows that hold a hash, as `train.texts` reads them.
 
     Returns
     -------
@@ -50,7 +51,7 @@ def read_rows(paths: Sequence[Path], schema: Schema, *, texts: Sequence[Path] = 
                 for fault in found:
                     faults.add(where, fault)
                 rows += [row] if row and not found else []
-    known = _texts(texts, faults)
+    known = {digest(row["text"]): row["text"] for row in read_texts(texts, faults)}
     faults.throw()
     found_texts = [row.get("text", known.get(str(row.get("sha256")).lower())) for row in rows]
     pairs = [(row, text) for row, text in zip(rows, found_texts, strict=True) if text is not None]
@@ -205,15 +206,3 @@ def _sentence(where: str, row: dict[str, Any], schema: Schema, faults: Faults) -
     for fault in found:
         faults.add(where, fault)
     return [] if found else [task_of(row, schema)]
-
-
-def _texts(paths: Sequence[Path], faults: Faults) -> dict[str, str]:
-    """Map hashes to texts."""
-    found = dict[str, str]()
-    for path in paths:
-        if path.suffix == ".txt":
-            texts = [(line or "").rstrip("\r\n") for _, line in read_lines(path, faults)]
-        else:
-            texts = [row["text"] for _, row in read_objects(path, faults) if isinstance(row.get("text"), str)]
-        found |= {digest(text): text for text in texts}
-    return found

@@ -9,7 +9,14 @@ from train.exchange.task import Task
 from train.rows import digest
 
 
-@pytest.mark.parametrize(("name", "content"), [("t.txt", "Two.\r\nOne.\r\n"), ("t.jsonl", '{"text": "One."}\n')])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.txt", "Two.\r\nOne.\r\n"),
+        ("t.jsonl", '{"text": "One."}\n'),
+        ("t.jsonl", '{"text": "Two.", "before": "One."}\n'),
+    ],
+)
 def test_a_row_with_a_hash_finds_its_text(schema, tmp_path, name, content):
     rows = [
         {"doc": "d", "n": n, "sha256": digest(text).upper(), "labels": {}} for n, text in enumerate(("One.", "Gone."))
