@@ -19,6 +19,7 @@ CODE = {
     "transformer": (
         "network.py",
         "finetune.py",
+        "trainer.py",
         "sharpness.py",
         "batches.py",
         "folds.py",

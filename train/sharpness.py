@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import Trainer
 
 EVERY = 4
-"""One row in so many is asked where the worst point lies: a guess is enough, and costs less than the whole batch."""
+"""One row in so many is asked where the worst point lies: a guess, for less time than the whole batch takes."""
 
 
 class SharpnessAware(Trainer):
@@ -49,7 +49,7 @@ class SharpnessAware(Trainer):
         weights = [weight for weight in model.parameters() if weight.grad is not None]
         kept = [weight.detach().clone() for weight in weights]
         with torch.no_grad():
-            length = torch.stack([weight.grad.norm() for weight in weights]).norm()
+            length = nn.utils.get_total_norm([weight.grad for weight in weights])
             for weight in weights:
                 weight.add_(weight.grad * (self.radius / length.clamp(min=1e-12)))
         model.zero_grad()
