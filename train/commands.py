@@ -24,6 +24,7 @@ from train.options import (
     read_shares,
     readme_of,
     tell_skipped,
+    texts_option,
 )
 
 CASES = ROOT / "tests" / "data" / "behaviour.jsonl"
@@ -112,7 +113,7 @@ def experiment(kind: str, changes: Any, labels: Any, schema: Any, texts: Any, wo
 
 @click.command()
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
-@click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash.")
+@texts_option
 @click.option("--on", required=True, type=click.Path(path_type=Path), multiple=True, help="Labelled file to score.")
 @click.option("--model", default=(ROOT / "models" / "current",), multiple=True, type=click.Path(path_type=Path))
 @click.option("--split", default="", help="Only the rows with this split.")

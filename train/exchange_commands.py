@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
-from train.options import ROOT, label_paths, tell_skipped
+from train.options import ROOT, label_paths, tell_skipped, texts_option
 
 # Not imported from the room: --help is to load nothing. A test holds both together.
 FORMATS = ("labelstudio", "doccano", "prodigy", "argilla", "cas", "webanno", "csv", "tsv", "excel")
@@ -105,7 +105,7 @@ def import_command(files: Any, out: Path, append: bool, schema: Path | None, **o
     type=click.Path(path_type=Path),
     help="Sentences to label instead: .jsonl, .txt, .csv, .tsv, .xlsx.",
 )
-@click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash.")
+@texts_option
 @click.option("--model", type=click.Path(path_type=Path), help="Add what this model predicts, with scores.")
 @click.option("--coder", "coders", multiple=True, help="Only this coder's labels; may be given again.")
 @click.option("--blind", is_flag=True, help="Without the labels: for a coder who is not to see them.")

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
-from train.options import ROOT, data_options, label_paths, params_folder, tell_skipped
+from train.options import ROOT, data_options, label_paths, params_folder, tell_skipped, texts_option
 
 
 @click.command()
@@ -82,7 +82,7 @@ def agree(labels: Any, schema: Any, texts: Any, seed: int, as_json: bool, disput
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--schema", type=click.Path(path_type=Path), help="The label set.  [default: beside the file]")
-@click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash.")
+@texts_option
 @click.option("--reason", "reasons", is_flag=True, help="Want a reason for every decision.")
 def adjudicate(file: Path, schema: Path | None, texts: Any, reasons: bool) -> None:
     """Settle what coders dispute, one sentence after the other.

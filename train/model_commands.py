@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from newslean.errors import DataError
-from train.options import ROOT, data_options, models_option, params_folder, read_labels, readme_of, tell_skipped
+from train.options import (
+    ROOT,
+    data_options,
+    models_option,
+    params_folder,
+    read_labels,
+    readme_of,
+    tell_skipped,
+    texts_option,
+)
 
 
 @click.group("models")
@@ -41,7 +50,7 @@ def show(models: Path, version: str) -> None:
 @click.argument("first")
 @click.argument("second")
 @click.option("--on", multiple=True, type=click.Path(path_type=Path), help="Labelled file to compare both on.")
-@click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash.")
+@texts_option
 @click.option("--split", default="", help="Only the rows with this split.")
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
 def diff(models: Path, first: str, second: str, on: Any, texts: Any, split: str, seed: int) -> None:

@@ -12,7 +12,7 @@ import click
 
 from newslean.errors import DataError
 from train.exchange_commands import FORMATS, refuse_place
-from train.options import ROOT, label_paths
+from train.options import ROOT, label_paths, texts_option
 
 CURRENT = ROOT / "models" / "current"
 
@@ -125,7 +125,7 @@ def _content(rows: Sequence[dict[str, Any]], tool: str | None, label_set: Any) -
 @click.argument("reference", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--model", default=CURRENT, type=click.Path(path_type=Path), help="Model.  [default: models/current]")
-@click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash.")
+@texts_option
 @text_column_option
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap.")
 @click.option("--json", "as_json", is_flag=True, help="Print data instead of a report.")

@@ -17,13 +17,19 @@ ROOT = Path(__file__).resolve().parent.parent
 models_option = click.option(
     "--models", default=ROOT / "models", type=click.Path(path_type=Path), help="Where model folders lie."
 )
+texts_option = click.option(
+    "--texts",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help='Texts of rows that hold a hash; a "before" in them is a text too. May be given again.',
+)
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say which labels are meant."""
     for option in (
         click.option("--seed", default=0, show_default=True, help="The one seed of every random choice."),
-        click.option("--texts", multiple=True, type=click.Path(path_type=Path), help="Texts of rows that hold a hash."),
+        texts_option,
         click.option("--schema", type=click.Path(path_type=Path), help="The label set.  [default: beside the labels]"),
         click.option(
             "--labels",

@@ -4,6 +4,7 @@ Knows ``train/params/*.toml``; knows neither data nor models.
 """
 
 import json
+import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -25,10 +26,13 @@ LEAST: dict[str, float] = {
     "learning_rate": 0,
     "head_learning_rate": 0,
     **dict.fromkeys(("patience", "dropout", "context_dropout", "min_steps", "check_steps"), 0),
+    **dict.fromkeys(("warmup", "weight_decay", "label_smoothing", "class_weight_power"), 0),
     **dict.fromkeys(("frozen_layers", "layer_decay", "sharpness_radius"), 0),
     **dict.fromkeys(("warm_sentences", "mixed_sentences", "warm_epochs", "warm_learning_rate", "feed_forward"), 0),
 }
 """Least value of a number; a learning rate of 0 is of no use, but does no harm."""
+MOST: dict[str, float] = dict.fromkeys(("dropout", "context_dropout", "label_smoothing", "warmup"), 1)
+"""Most that a share may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +200,15 @@ def _value_faults(params: BaselineParams | FinetuneParams) -> list[str]:
         faults.append(f"context: expected one of {CONTEXTS}; found {params.context!r}")
     if found.get("classifier", CLASSIFIERS[0]) not in CLASSIFIERS:
         faults.append(f"classifier: expected one of {', '.join(CLASSIFIERS)}; found {found['classifier']!r}")
-    return faults + [
-        f"{name}: expected {least} or more; found {found[name]!r}"
-        for name, least in LEAST.items()
-        if name in found and not found[name] >= least
-    ]
+    for name, value in found.items():
+        least, most = LEAST.get(name, -math.inf), MOST.get(name, math.inf)
+        if type(value) is float and not math.isfinite(value):
+            faults.append(f"{name}: expected a finite number; found {value!r}")
+        elif name in LEAST and value < least:
+            faults.append(f"{name}: expected {least} or more; found {value!r}")
+        elif name in MOST and value > most:
+            faults.append(f"{name}: expected {most} or less; found {value!r}")
+    return faults
 
 
 def write_params(params: BaselineParams | FinetuneParams, path: str | Path, *, note: str) -> None:

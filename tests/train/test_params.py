@@ -52,7 +52,19 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None):
 
 @pytest.mark.parametrize(
     "line",
-    ['context = "after"', 'context = "before:0"', "epochs = 0", "batch_size = 0", "max_length = 4", "patience = -1"],
+    [
+        'context = "after"',
+        'context = "before:0"',
+        "epochs = 0",
+        "batch_size = 0",
+        "max_length = 4",
+        "patience = -1",
+        "dropout = 1.5",
+        "warmup = 2",
+        "label_smoothing = -0.1",
+        "sharpness_radius = inf",
+        "learning_rate = nan",
+    ],
 )
 def test_a_value_that_would_only_fail_after_the_training(tmp_path: Path, line: str):
     (tmp_path / "p.toml").write_text(line)
