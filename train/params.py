@@ -23,10 +23,9 @@ LEAST: dict[str, float] = {
     "char_ngrams": 2,
     "max_length": 8,
     **dict.fromkeys(("C", "authored_weight"), 1e-6),
-    "learning_rate": 0,
-    "head_learning_rate": 0,
+    **dict.fromkeys(("learning_rate", "head_learning_rate", "warmup", "weight_decay"), 0),
     **dict.fromkeys(("patience", "dropout", "context_dropout", "min_steps", "check_steps"), 0),
-    **dict.fromkeys(("warmup", "weight_decay", "label_smoothing", "class_weight_power"), 0),
+    **dict.fromkeys(("label_smoothing", "class_weight_power"), 0),
     **dict.fromkeys(("frozen_layers", "layer_decay", "sharpness_radius"), 0),
     **dict.fromkeys(("warm_sentences", "mixed_sentences", "warm_epochs", "warm_learning_rate", "feed_forward"), 0),
 }
@@ -201,13 +200,12 @@ def _value_faults(params: BaselineParams | FinetuneParams) -> list[str]:
     if found.get("classifier", CLASSIFIERS[0]) not in CLASSIFIERS:
         faults.append(f"classifier: expected one of {', '.join(CLASSIFIERS)}; found {found['classifier']!r}")
     for name, value in found.items():
-        least, most = LEAST.get(name, -math.inf), MOST.get(name, math.inf)
-        if type(value) is float and not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             faults.append(f"{name}: expected a finite number; found {value!r}")
-        elif name in LEAST and value < least:
-            faults.append(f"{name}: expected {least} or more; found {value!r}")
-        elif name in MOST and value > most:
-            faults.append(f"{name}: expected {most} or less; found {value!r}")
+        elif name in LEAST and value < LEAST[name]:
+            faults.append(f"{name}: expected {LEAST[name]} or more; found {value!r}")
+        elif name in MOST and value > MOST[name]:
+            faults.append(f"{name}: expected {MOST[name]} or less; found {value!r}")
     return faults
 
 
