@@ -128,6 +128,14 @@ def test_thresholds(total: int, lost: int):
     assert threshold == max(lost, 0)
 
 
+def test_articles_of_one_publisher_are_one_collection():
+    names = ["times-1", "times-22#0", "new-times-0117", "36kr-4", "pool-36kr-5", "post 3", "a3f9c1b2", "a3f9c1d2"]
+    found = gate_module._collections([replace(examples(1)[0], doc=name) for name in names]).tolist()
+    assert found[0] == found[1] == found[2]
+    assert found[3] == found[4]
+    assert len(set(found)) == 5
+
+
 def test_a_collection_that_loses_most_sets_the_threshold():
     found, collections = np.arange(5_000, dtype=float), np.r_[np.zeros(1_000, np.int64), np.ones(4_000, np.int64)]
     threshold = gate_module._threshold(found, np.ones(5_000, dtype=bool), collections)
