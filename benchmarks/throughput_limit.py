@@ -12,17 +12,19 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from tokenizers import Encoding
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from newslean.encoding import encode, sentence_mask
-from newslean.finetuned import Finetuned
+from newslean.finetuned import BEFORE, Finetuned, chains
 from newslean.manifest import read_manifest
 
 ROWS = (128, 512)
@@ -41,13 +43,18 @@ Shapes = Counter[tuple[int, int]]
 
 
 def weights_of(graph: Path) -> tuple[Shapes, ...]:
-    """Count the shapes of the int8 weights that every token is multiplied with, and those for the sentence's alone."""
+    """Count the shapes of the int8 weights that tokens are multiplied with.
+
+    Those of every token that is read, those of the sentence alone, and those of the sentence and its context where the
+    two are read apart.
+    """
     import onnx
 
     model = onnx.load(str(graph))
     shapes = {i.name: tuple(i.dims) for i in model.graph.initializer}
     ends, cut = set[str](), set[str]()  # where the sentence starts and ends, and what holds its tokens alone
-    all_tokens, own_tokens = Shapes(), Shapes()
+    joined = {BEFORE}  # what holds the tokens of both
+    all_tokens, own_tokens, both_tokens = Shapes(), Shapes(), Shapes()
     for node in model.graph.node:
         given = [*node.input]
         if node.op_type == "ArgMax" or (node.op_type == "Add" and ends & {*given}):
@@ -56,11 +63,13 @@ def weights_of(graph: Path) -> tuple[Shapes, ...]:
             node.op_type == "Slice" and ends & {*given}
         ):
             cut |= {*node.output}
+        elif joined & {*(given[:1] if node.op_type == "MultiHeadAttention" else given)}:
+            joined |= {*node.output}
         shape = shapes.get(given[1], ()) if node.op_type in INT8 else ()
         if len(shape) == 2:
-            (own_tokens if cut & {*given} else all_tokens)[shape] += 1
-    least = min(SMALL, max((n for _, n in all_tokens), default=0))
-    return tuple(Shapes({s: k for s, k in found.items() if s[1] >= least}) for found in (all_tokens, own_tokens))
+            (own_tokens if cut & {*given} else both_tokens if joined & {*given} else all_tokens)[shape] += 1
+    least, counts = min(SMALL, max((n for _, n in all_tokens), default=0)), (all_tokens, own_tokens, both_tokens)
+    return tuple(Shapes({s: k for s, k in found.items() if s[1] >= least}) for found in counts)
 
 
 def multiply_adds(shapes: Shapes) -> int:
@@ -114,18 +123,36 @@ def rate(kind: str, shapes: Shapes, rows: int) -> float:
     return work / spent
 
 
+def tokens_of(finetuned: Finetuned, pairs: Sequence[tuple[str, str]]) -> tuple[list[int], int, int]:
+    """Count the tokens of each sentence with its context, those that the layers read in all, and the sentences' own."""
+
+    def encoded(text: str, context: str = "") -> Encoding:
+        return encode(finetuned.tokenizer, text, context, max_length=finetuned.manifest.max_length)
+
+    pairs = [(text, context) for text, context in pairs]
+    own = sum(sum(sentence_mask(encoded(*pair))) for pair in pairs)
+    if not finetuned.manifest.late_context:
+        tokens = [len(encoded(*pair).ids) for pair in pairs]
+        return tokens, sum(tokens), own
+    length = {text: len(encoded(text).ids) if text else 0 for pair in pairs for text in pair}
+    first = [part[0][1] for part in chains(pairs, longest=len(pairs))]
+    return (
+        [length[a] + length[b] for a, b in pairs],
+        sum(length[a] for a, _ in pairs) + sum(map(length.get, first)),
+        own,
+    )
+
+
 def main(model: str, path: str) -> None:
     """Measure the limit and the transformer, and print both."""
     pairs = json.loads(Path(path).read_text(encoding="utf-8"))["pairs"]
     manifest = read_manifest(model)
-    shapes, own_shapes = weights_of(Path(model, "model.onnx"))
+    shapes = weights_of(Path(model, "model.onnx"))
     finetuned = Finetuned.load(model, manifest, threads=1)
-    encodings = [encode(finetuned.tokenizer, *pair, max_length=manifest.max_length) for pair in pairs]
-    tokens = [len(encoding.ids) for encoding in encodings]
-    own = sum(sum(sentence_mask(encoding)) for encoding in encodings)
+    tokens, read, own = tokens_of(finetuned, pairs)
     rows = sorted({int(median(tokens)), *ROWS})
     limits: dict[str, Any] = {
-        kind: {n: rate(kind, shapes + own_shapes, n) for n in rows}
+        kind: {n: rate(kind, sum(shapes, Shapes()), n) for n in rows}
         for kind in ("MatMulInteger", "DynamicQuantizeMatMul")
     }
     texts, contexts = zip(*pairs, strict=True)
@@ -133,7 +160,7 @@ def main(model: str, path: str) -> None:
     start = time.perf_counter()
     finetuned.logits(texts, contexts)
     seconds = time.perf_counter() - start
-    work = sum(tokens) * multiply_adds(shapes) + own * multiply_adds(own_shapes)
+    work = sum(n * multiply_adds(s) for n, s in zip((read, own, sum(tokens)), shapes, strict=True))
     limit = max(limits["MatMulInteger"].values())
     found = {
         "sentences": len(pairs),

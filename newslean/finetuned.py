@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from newslean.encoding import encode, load_tokenizer, sentence_mask
 from newslean.errors import ModelError
@@ -21,9 +21,22 @@ from newslean.manifest import Manifest
 
 GRAPH, FLOAT_GRAPH = "model.onnx", "model.float.onnx"
 
+BEFORE, STATES = "before", "states"
+"""Of a graph that reads each text by itself: its input, the states of the tokens of the sentence's context, and the
+output that gives the sentence's own, for the sentence after it."""
+
+CHAIN = 16
+"""Most sentences of an article that one thread reads in a row, where there are more threads than one."""
+
+Scored = list[NDArray[np.float32]]
+"""A sentence's logits by dimension, each of shape (1, labels)."""
+
 
 class Finetuned:
     """An encoder with one head per dimension.
+
+    Where its graph reads sentence and context apart (`BEFORE`), a sentence that is the context of the next is read
+    once for both.
 
     Sentences are scored one by one, by default in as many threads as there are cores.
     Dynamic int8 takes one scale for all that it is given at once, so in a
@@ -38,7 +51,7 @@ class Finetuned:
         self.threads = threads or cores()
         self.tokenizer = tokenizer
         self.manifest = manifest
-        self.inputs = [i.name for i in session.get_inputs()]
+        self.inputs = {i.name: i for i in session.get_inputs()}
 
     @classmethod
     def load(
@@ -65,6 +78,10 @@ class Finetuned:
             raise ModelError(
                 f"{folder}: expected a graph and a tokenizer that load; {error}. Update onnxruntime."
             ) from None
+        if (BEFORE in {given.name for given in session.get_inputs()}) != manifest.late_context:
+            raise ModelError(
+                f"{graph}: expected what late_context says; found another graph. Restore the model folder."
+            )
         outputs = {output.name for output in session.get_outputs()}
         if missing := set(manifest.schema.names) - outputs:
             raise ModelError(
@@ -97,33 +114,74 @@ class Finetuned:
         ModelError
             If graph and tokenizer do not fit each other.
         """
-        names = list(self.manifest.schema.names)
-
-        def score(pair: tuple[str, str]) -> list[NDArray[np.float32]]:
-            encoding = encode(self.tokenizer, *pair, max_length=self.manifest.max_length)
-            try:
-                return list(self.session.run(names, self._feed(encoding)))
-            except Exception as error:  # noqa: BLE001 - ONNX Runtime raises bare exceptions of its own
-                raise ModelError(
-                    f"{GRAPH}: expected it to take what its tokenizer gives; {error}. Train the model again."
-                ) from None
-
         pairs = list(zip(texts, contexts, strict=True))
+        if BEFORE in self.inputs:
+            parts, score = chains(pairs, longest=CHAIN if self.threads > 1 else len(pairs)), self._read_chain
+        else:
+            parts, score = [[pair] for pair in pairs], self._read_pair
         if self.threads == 1:
-            rows = list(map(score, pairs))
+            found = list(map(score, parts))
         else:
             with ThreadPoolExecutor(self.threads) as pool:
-                rows = list(pool.map(score, pairs))
-        return {name: np.concatenate([row[n] for row in rows]) for n, name in enumerate(names)}
+                found = list(pool.map(score, parts))
+        rows = [row for part in found for row in part]
+        return {name: np.concatenate([row[n] for row in rows]) for n, name in enumerate(self.manifest.schema.names)}
 
-    def _feed(self, encoding: Encoding) -> dict[str, NDArray[np.int64]]:
+    def _read_pair(self, pairs: Sequence[tuple[str, str]]) -> list[Scored]:
+        """Score one sentence behind its context."""
+        [(text, context)] = pairs
+        return [self._run(self.manifest.schema.names, text, context)]
+
+    def _read_chain(self, pairs: Sequence[tuple[str, str]]) -> list[Scored]:
+        """Score sentences of which each is the context of the next."""
+        size, rows = self.inputs[BEFORE].shape[2], []
+        before = np.zeros((1, 0, size), np.float32)
+        if context := pairs[0][1]:
+            [before] = self._run([STATES], context, states=before)
+        for text, _ in pairs:
+            *scores, before = self._run([*self.manifest.schema.names, STATES], text, states=before)
+            rows.append(scores)
+        return rows
+
+    def _run(
+        self, names: Sequence[str], text: str, context: str = "", *, states: NDArray[np.float32] | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Run the graph on a sentence behind a context, as text or as the states of its tokens."""
+        encoding = encode(self.tokenizer, text, context, max_length=self.manifest.max_length)
         arrays: dict[str, Any] = {
             "input_ids": encoding.ids,
             "attention_mask": encoding.attention_mask,
             "token_type_ids": encoding.type_ids,
             "sentence_mask": sentence_mask(encoding),
         }
-        return {name: np.array([arrays[name]], dtype=np.int64) for name in self.inputs}
+        feed: dict[str, NDArray[Any]] = {
+            name: np.array([arrays[name]], dtype=np.int64) for name in self.inputs if name != BEFORE
+        }
+        if states is not None:
+            feed[BEFORE] = states
+        try:
+            return list(self.session.run(list(names), feed))
+        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises bare exceptions of its own
+            raise ModelError(
+                f"{GRAPH}: expected it to take what its tokenizer gives; {error}. Train the model again."
+            ) from None
+
+
+def chains(pairs: Sequence[tuple[str, str]], *, longest: int) -> list[list[tuple[str, str]]]:
+    """Cut sentences with their contexts where one is not the context of the next, and after so many.
+
+    Examples
+    --------
+    >>> chains([("a", ""), ("b", "a"), ("d", "c")], longest=9)
+    [[('a', ''), ('b', 'a')], [('d', 'c')]]
+    """
+    found: list[list[tuple[str, str]]] = []
+    for pair in pairs:
+        if found and pair[1] == found[-1][-1][0] and len(found[-1]) < longest:
+            found[-1].append(pair)
+        else:
+            found.append([pair])
+    return found
 
 
 def cores() -> int:

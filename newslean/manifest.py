@@ -22,9 +22,9 @@ from newslean.errors import DataError, ModelError
 from newslean.files import sha256, write_file
 from newslean.schema import UNITS, Schema, schema_from_dict
 
-FORMAT = 5
+FORMAT = 6
 """2: ``mix``. 3: the schema's ``unit``. 4: ``beta``, and thresholds of ``single`` dimensions. 5: keys in place of a
-baseline's terms.
+baseline's terms. 6: ``late_context``.
 
 A model is written with the lowest number that tells all that its trainer may have put into it, so that older readers
 know it too."""
@@ -43,6 +43,8 @@ class Manifest:
 
     Attributes
     ----------
+    late_context : bool
+        Whether the graph reads a sentence and its context each by itself, but for the last layer.
     mix : dict
         Dimension to the share of the fine-tuned model's logits; those of the baseline in the same folder take the
         rest. Empty: there is no baseline.
@@ -61,6 +63,7 @@ class Manifest:
     splitter: str
     max_length: int = 128
     context: str = "none"
+    late_context: bool = False
     mix: dict[str, float] = field(default_factory=dict)
     gate: dict[str, float] = field(default_factory=dict)
     base: dict[str, str] = field(default_factory=dict)
@@ -93,6 +96,7 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
         **{key: getattr(manifest, key) for key in ("kind", "name", "version")},
         "schema": manifest.schema.to_dict(),
         **{key: getattr(manifest, key) for key in ("max_length", "context", "mix", "gate")},
+        **({"late_context": True} if manifest.late_context else {}),
         "temperature": calibration.temperature,
         "thresholds": calibration.thresholds,
         "min_confidence": calibration.min_confidence,
@@ -111,6 +115,8 @@ def write_manifest(folder: str | Path, manifest: Manifest) -> None:
 
 
 def _format(manifest: Manifest) -> int:
+    if manifest.late_context:
+        return 6
     if "vocabulary.json" in manifest.files:
         return 5
     single = {d.name for d in manifest.schema.dimensions if not d.multi}
@@ -168,6 +174,7 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
             splitter=str(data["splitter"]),
             max_length=int(data["max_length"]),
             context=str(data["context"]),
+            late_context=bool(data.get("late_context", False)),
             mix={name: float(share) for name, share in data.get("mix", {}).items()},
             gate={name: float(value) for name, value in data.get("gate", {}).items()},
             base=data.get("base", {}),

@@ -100,6 +100,13 @@ def test_older_readers_are_kept_from_a_unit_that_they_would_split(folder: Path, 
     refuse(folder, "manifest.json, schema: unit: expected one of sentence, paragraph, text; found 'tweet'")
 
 
+def test_older_readers_are_kept_from_a_graph_that_they_cannot_feed(folder: Path):
+    assert "late_context" not in json.loads((folder / "manifest.json").read_bytes())
+    write_manifest(folder, replace(read_manifest(folder), late_context=True))
+    assert json.loads((folder / "manifest.json").read_bytes())["format"] == 6
+    assert read_manifest(folder).late_context
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_changed_byte(folder: Path, name: str):
     data = bytearray((folder / name).read_bytes())
@@ -135,7 +142,7 @@ def test_no_folder_and_no_manifest(tmp_path: Path):
         (b"[]", "format number"),
         (b'{"kind": "finetuned"}', "format number"),
         (b'{"format": "1"}', "format number"),
-        (b'{"format": 6}', "Update newslean"),
+        (b'{"format": 7}', "Update newslean"),
         (b'{"format": 1}', "expected the key"),
     ],
 )

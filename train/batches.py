@@ -39,11 +39,13 @@ def to_dataset(
     """
 
     def tokens(text: str, context: str) -> dict[str, list[int]]:
-        encoding = encode(tokenizer, text, context, max_length=params.max_length)
+        late, length = params.late_context, params.max_length
+        encoding = encode(tokenizer, text, "" if late else context, max_length=length)
+        before = encode(tokenizer, context, "", max_length=length).ids if late and context else []
         return {
-            "input_ids": encoding.ids,
-            "token_type_ids": encoding.type_ids,
-            "sentence_mask": sentence_mask(encoding),
+            "input_ids": [*before, *encoding.ids],
+            "token_type_ids": [0] * len(before) + ([1] * len(encoding.ids) if late else encoding.type_ids),
+            "sentence_mask": [0] * len(before) + sentence_mask(encoding),
         }
 
     rows: list[dict[str, Any]] = []

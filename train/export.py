@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -18,11 +18,12 @@ from torch import Tensor, nn
 
 from newslean.calibration import Calibration, decide, probabilities
 from newslean.encoding import load_tokenizer
-from newslean.finetuned import Finetuned, open_session
+from newslean.finetuned import BEFORE, STATES, Finetuned, open_session
 from newslean.manifest import Manifest
 from newslean.schema import Schema
 from newslean.tagger import Logits
 from train.graph import streamline
+from train.late import Role, read_alone, read_last
 from train.network import Network
 
 MIN_PARITY = 0.99
@@ -64,12 +65,25 @@ class Parity:
         return asdict(self)
 
 
+class _Late(nn.Module):
+    """Sentences behind the states of their contexts, which it gave for these before."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input_ids: Tensor, sentence_mask: Tensor, before: Tensor) -> Any:
+        states = read_alone(self.network.encoder, input_ids)
+        behind = read_last(self.network.encoder, cast("Role", self.network.role), states, before)
+        return states, *self.network.judge(behind, sentence_mask)
+
+
 class _Exportable(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor, sentence_mask: Tensor) -> Any:
+    def forward(self, input_ids: Tensor, sentence_mask: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> Any:
         return self.network(input_ids, attention_mask, sentence_mask, token_type_ids)["logits"]
 
 
@@ -78,17 +92,26 @@ def export_onnx(network: Network, path: str | Path) -> None:
     network = network.eval()
     if hasattr(network.encoder, "set_attn_implementation"):
         network.encoder.set_attn_implementation("eager")  # a plainer graph than sdpa's masks give
-    # Four different tensors, since one given twice becomes one input; two rows, since a size of one becomes a constant.
-    inputs = tuple(torch.full((2, 16), fill, dtype=torch.long) for fill in (1, 1, 0, 1))
+    # Different tensors, since one given twice becomes one input; two rows, since a size of one becomes a constant.
+    ids, ones, zeros, mask = (torch.full((2, 16), fill, dtype=torch.long) for fill in (1, 1, 0, 1))
     shape = {0: torch.export.Dim("batch", min=1, max=4096), 1: torch.export.Dim("tokens", min=3, max=512)}
+    inputs, shapes, outputs = {"input_ids": ids, "sentence_mask": mask}, [shape] * 2, list(network.schema.names)
+    if network.role is None:
+        inputs |= {"attention_mask": ones, "token_type_ids": zeros}
+        shapes += [shape] * 2
+        module: nn.Module = _Exportable(network)
+    else:
+        inputs[BEFORE] = torch.zeros((2, 12, network.encoder.config.hidden_size))
+        shapes += [{0: shape[0], 1: torch.export.Dim(BEFORE, min=2, max=512)}]
+        module, outputs = _Late(network), [STATES, *outputs]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            _Exportable(network),
-            inputs,
-            input_names=["input_ids", "attention_mask", "token_type_ids", "sentence_mask"],
-            output_names=list(network.schema.names),
-            dynamic_shapes=(shape,) * 4,
+            module,
+            tuple(inputs.values()),
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_shapes=tuple(shapes),
             dynamo=True,
             opset_version=OPSET,
             verbose=False,

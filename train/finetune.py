@@ -130,7 +130,14 @@ def _new_network(
     encoder, hf_tokenizer = load_for(params)
     freeze(encoder, embeddings=params.freeze_embeddings, layers=params.frozen_layers)
     weights = class_weights(examples, schema, params.class_weight_power)
-    network = Network(encoder, schema, dropout=params.dropout, weights=weights, label_smoothing=params.label_smoothing)
+    network = Network(
+        encoder,
+        schema,
+        dropout=params.dropout,
+        weights=weights,
+        label_smoothing=params.label_smoothing,
+        late=params.late_context,
+    )
     network.take_heads(params.base)
     return network, hf_tokenizer
 

@@ -209,7 +209,7 @@ def _counted(rows: Sequence[Example], relevant: NDArray[np.bool_], labelled: int
 
 
 def _collections(rows: Sequence[Example]) -> NDArray[np.int64]:
-    """Give each article its collection, by number: names whose last word is the same, as of "times-12" and "new-times-7".
+    """Give each article its collection, by number: names whose last word is the same ("times-12", "new-times-7").
 
     What stands before it tells when and how the articles were gathered, and parts a publisher's into collections of
     which each would ask for its promise by fewer sentences.

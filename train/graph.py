@@ -17,6 +17,7 @@ from onnxscript.optimizer import optimize
 from onnxscript.rewriter import pattern
 from onnxscript.rewriter.pattern import RewriteRule, RewriteRuleSet
 
+from newslean.finetuned import BEFORE
 from train.graph_cut import ATTENTION, MASK, cut_to_sentence
 
 MICROSOFT = "com.microsoft"
@@ -191,6 +192,10 @@ def _answers(model: ir.Model, longest: int) -> list[list[NDArray[Any]]]:
         ids = np.random.default_rng(length).integers(1, _words(model), (1, length))
         half = (np.arange(length) >= length // 2).astype(np.int64)[None]
         text = {"input_ids": ids, "attention_mask": ids * 0 + 1, "token_type_ids": ids * 0, MASK: half}
+        for value in session.get_inputs():
+            if value.name == BEFORE:
+                size = (1, length, value.shape[2])
+                text[BEFORE] = np.random.default_rng(length).standard_normal(size).astype(np.float32)
         answers.append(list(session.run(None, {name: text[name] for name in names})))
     return answers
 

@@ -18,6 +18,7 @@ CODE = {
     "baseline": ("baseline.py", "folded.py", "folds.py", "../newslean/baseline.py"),
     "transformer": (
         "network.py",
+        "late.py",
         "finetune.py",
         "trainer.py",
         "sharpness.py",

@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedTokeniz
 from newslean.errors import ModelError
 from newslean.files import sha256
 from newslean.schema import Schema
+from train.late import Role, check_late, read_late
 
 MISSING = -100
 """In a target: this row lacks the dimension and does not train it."""
@@ -125,6 +126,8 @@ class Network(nn.Module):
         Per dimension: weight of each label in the loss (``single``) or of its positives (``multi``).
     label_smoothing : float
         Share of the target spread over all labels of a ``single`` dimension.
+    late : bool
+        Whether a sentence sees its context in the last layer alone (`train.late`).
     """
 
     def __init__(
@@ -135,6 +138,7 @@ class Network(nn.Module):
         dropout: float = 0.1,
         weights: dict[str, Tensor] | None = None,
         label_smoothing: float = 0.0,
+        late: bool = False,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -145,16 +149,25 @@ class Network(nn.Module):
         for k, d in enumerate(schema.dimensions):  # buffers follow the network to another device
             self.register_buffer(f"weight_{k}", (weights or {}).get(d.name), persistent=False)
         self.label_smoothing = label_smoothing
+        self.role: Role | None = None
+        if late:
+            check_late(encoder)
+            self.role = Role(hidden)
 
     def save(self, folder: Path) -> None:
         """Write encoder and heads to a folder that can be the base of another network."""
         self.encoder.save_pretrained(folder)
-        save_file(self.heads.state_dict(), folder / HEADS)
+        save_file(self._beside(), folder / HEADS)
+
+    def _beside(self) -> dict[str, Tensor]:
+        """Give what is no weight of the encoder: the heads by number, and the role of a context."""
+        role = {} if self.role is None else {f"role.{name}": weight for name, weight in self.role.state_dict().items()}
+        return {**self.heads.state_dict(), **role}
 
     def average(self, folders: Sequence[Path]) -> None:
         """Take the mean of these weights and those of networks that were saved, weight by weight."""
         saved = [{**load_file(f / "model.safetensors"), **load_file(f / HEADS)} for f in folders]
-        ours = {**self.encoder.state_dict(), **self.heads.state_dict()}
+        ours = {**self.encoder.state_dict(), **self._beside()}
         for name, weight in ours.items():
             if weight.is_floating_point():
                 weight.copy_(torch.stack([weight, *(other[name] for other in saved)]).mean(0))
@@ -163,7 +176,11 @@ class Network(nn.Module):
         """Go on with the heads that lie beside an encoder's weights, where there are any (see `save`)."""
         path = Path(base_path(base)) / HEADS
         if path.is_file():
-            self.heads.load_state_dict(load_file(path))
+            saved = load_file(path)
+            role = saved.pop("role.weight", None)
+            self.heads.load_state_dict(saved)
+            if self.role is not None and role is not None:
+                self.role.load_state_dict({"weight": role})
 
     def forward(
         self,
@@ -175,13 +192,21 @@ class Network(nn.Module):
     ) -> dict[str, Tensor | tuple[Tensor, ...]]:
         """Score a batch, and give the loss where labels are given (columns as `targets` makes them)."""
         types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
-        mask = sentence_mask.unsqueeze(-1).to(states.dtype)
-        pooled = self.dropout((states * mask).sum(1) / mask.sum(1).clamp(min=1))
-        logits = tuple(head(pooled) for head in self.heads)
+        if self.role is None:
+            states = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
+        else:
+            own = torch.ones_like(input_ids) if token_type_ids is None else token_type_ids
+            states = read_late(self.encoder, self.role, input_ids, attention_mask, own)
+        logits = self.judge(states, sentence_mask)
         if labels is None:
             return {"logits": logits}
         return {"loss": self.loss(logits, labels), "logits": logits}
+
+    def judge(self, states: Tensor, sentence_mask: Tensor) -> tuple[Tensor, ...]:
+        """Give each dimension's logits from the states of a batch's tokens and the mask of those that count."""
+        mask = sentence_mask.unsqueeze(-1).to(states.dtype)
+        pooled = self.dropout((states * mask).sum(1) / mask.sum(1).clamp(min=1))
+        return tuple(head(pooled) for head in self.heads)
 
     def loss(self, logits: tuple[Tensor, ...], labels: Tensor) -> Tensor:
         """Sum over dimensions of the mean loss of the rows that have the dimension."""

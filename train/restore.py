@@ -72,7 +72,7 @@ def restore_network(
         raise ModelError(f"{folder}: expected rows to compare its network on; found none. Add some to learn from.")
     exact = FLOAT_GRAPH in manifest.optional_files and (folder / FLOAT_GRAPH).is_file()
     encoder, tokenizer = load_for(params)
-    network = Network(encoder, manifest.schema, dropout=0.0).eval()
+    network = Network(encoder, manifest.schema, dropout=0.0, late=params.late_context).eval()
     give_weights(network, folder / (FLOAT_GRAPH if exact else GRAPH))
     fit = Fit(network, tokenizer.backend_tokenizer, 0, None)
     rows = [rows[n] for n in sorted(np.random.default_rng(0).permutation(len(rows))[:SAMPLE].tolist())]

@@ -112,6 +112,7 @@ def _optimizer(
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     layers = layers_of(network.encoder)
     rates = {p: params.learning_rate * params.layer_decay ** len(layers) for p in network.encoder.parameters()}
+    rates |= dict.fromkeys(network.role.parameters() if network.role else (), params.learning_rate)
     for depth, layer in enumerate(reversed(layers)):
         rates.update(dict.fromkeys(layer.parameters(), params.learning_rate * params.layer_decay**depth))
     groups = [

@@ -22,6 +22,7 @@ from train.folders import locked
 from train.grammar import Grammar
 from train.keys import base_revision, code_hashes, digest, rows_key
 from train.labels import Example
+from train.late import check_late
 from train.network import Network, load_base
 from train.params import FinetuneParams
 from train.prune import check_prunable, prune_units, unit_importance
@@ -64,7 +65,8 @@ def warm_up(
     Raises
     ------
     ModelError
-        If ``params.feed_forward`` is given and the base cannot be pruned.
+        If ``params.feed_forward`` is given and the base cannot be pruned, or ``params.late_context`` and it has other
+        layers than BERT's.
     """
     mixed = _drawn(grammar, schema, params, params.mixed_sentences, seed=seed + params.warm_networks)
     if not authored and not (grammar and params.warm_sentences):
@@ -97,6 +99,7 @@ def _warm_network(
         epochs=max(1, params.warm_epochs),
         learning_rate=params.warm_learning_rate,
         sharpness_radius=0.0,
+        late_context=False,
         mixed_sentences=0,
         warm_networks=1,
         feed_forward=0,
@@ -113,8 +116,10 @@ def _warm_network(
     ]
 
     def make(partial: Path, checkpoints: Path) -> None:
-        if params.feed_forward:
-            check_prunable(load_base(params.base)[0])  # before anything learns for an hour
+        if params.feed_forward:  # before anything learns for an hour
+            check_prunable(load_base(params.base)[0])
+        if params.late_context:
+            check_late(load_base(params.base)[0])
         drawn = _drawn(grammar, schema, params, params.warm_sentences, seed=seed)
         say(f"warm start: {len(authored):,} authored sentences, {len(drawn):,} of the grammar")
         fit = finetune([*authored, *drawn], [], schema, once, seed=seed, folder=checkpoints)
@@ -143,7 +148,7 @@ def _pruned_network(
         rows = read()
         chosen = np.random.default_rng(0).permutation(len(rows))[:READ_TO_PRUNE].tolist()
         encoder, tokenizer = load_for(replace(params, base=str(base)))
-        network = Network(encoder, schema)
+        network = Network(encoder, schema, late=params.late_context)
         network.take_heads(str(base))
         data = to_dataset([rows[n] for n in chosen], schema, tokenizer.backend_tokenizer, params)
         collate = Collator(tokenizer.pad_token_id or 0, tokenizer.padding_side)
