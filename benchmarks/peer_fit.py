@@ -80,6 +80,7 @@ def fit_newslean(task: Task) -> Predict:
         splitter="",
         max_length=params.max_length,
         context=params.context,
+        late_context=params.late_context,
     )
     tokenizer = load_tokenizer(task.folder / "tokenizer.json", max_length=params.max_length)
     ngrams = baseline.fit_baseline(

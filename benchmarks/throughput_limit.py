@@ -130,8 +130,9 @@ def tokens_of(finetuned: Finetuned, pairs: Sequence[tuple[str, str]]) -> tuple[l
         return encode(finetuned.tokenizer, text, context, max_length=finetuned.manifest.max_length)
 
     pairs = [(text, context) for text, context in pairs]
-    own = sum(sum(sentence_mask(encoded(*pair))) for pair in pairs)
-    if not finetuned.manifest.late_context:
+    late = finetuned.manifest.late_context
+    own = sum(sum(sentence_mask(encoded(text, "" if late else context))) for text, context in pairs)
+    if not late:
         tokens = [len(encoded(*pair).ids) for pair in pairs]
         return tokens, sum(tokens), own
     length = {text: len(encoded(text).ids) if text else 0 for pair in pairs for text in pair}

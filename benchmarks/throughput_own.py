@@ -103,7 +103,8 @@ def baseline(model: str, place: str) -> dict[str, Any]:
     for name in names:
         copyfile(Path(model, name), Path(place, name))
     files = {name: manifest.files[name] for name in names}
-    write_manifest(place, replace(manifest, kind="baseline", mix={}, gate={}, files=files, optional_files={}))
+    alone = replace(manifest, kind="baseline", late_context=False, mix={}, gate={}, files=files, optional_files={})
+    write_manifest(place, alone)
     return {}
 
 

@@ -87,8 +87,8 @@ def fit_transformers(
 
     quiet_libraries()
     schema = schema_of(labels)
-    small = replace(read_params(FinetuneParams), context="none", context_dropout=0.0, batch_size=16, min_steps=600)
-    small = replace(small, warm_sentences=0, mixed_sentences=0, warm_epochs=0)
+    small = replace(read_params(FinetuneParams), context="none", late_context=False, context_dropout=0.0)
+    small = replace(small, batch_size=16, min_steps=600, warm_sentences=0, mixed_sentences=0, warm_epochs=0)
     params = change_params(small, changes)
     fits = []
     for seed in range(seeds):

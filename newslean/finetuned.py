@@ -21,7 +21,7 @@ from newslean.manifest import Manifest
 
 GRAPH, FLOAT_GRAPH = "model.onnx", "model.float.onnx"
 
-BEFORE, STATES = "before", "states"
+BEFORE, STATES = "context.states", "text.states"
 """Of a graph that reads each text by itself: its input, the states of the tokens of the sentence's context, and the
 output that gives the sentence's own, for the sentence after it."""
 
@@ -78,12 +78,16 @@ class Finetuned:
             raise ModelError(
                 f"{folder}: expected a graph and a tokenizer that load; {error}. Update onnxruntime."
             ) from None
-        if (BEFORE in {given.name for given in session.get_inputs()}) != manifest.late_context:
+        inputs = {given.name: given.shape for given in session.get_inputs()}
+        if (BEFORE in inputs) != manifest.late_context:
             raise ModelError(
-                f"{graph}: expected what late_context says; found another graph. Restore the model folder."
+                f"{graph}: expected the input {BEFORE} {'as' if manifest.late_context else 'only where'} late_context "
+                f"says; found {', '.join(inputs)}. Restore the model folder."
             )
+        if BEFORE in inputs and not isinstance(inputs[BEFORE][-1], int):
+            raise ModelError(f"{graph}: expected {BEFORE} to have a size; found {inputs[BEFORE]}. Export it again.")
         outputs = {output.name for output in session.get_outputs()}
-        if missing := set(manifest.schema.names) - outputs:
+        if missing := {*manifest.schema.names, *([STATES] if BEFORE in inputs else [])} - outputs:
             raise ModelError(
                 f"{graph}: expected an output for {sorted(missing)}; found {sorted(outputs)}. Export it again."
             )
@@ -116,7 +120,8 @@ class Finetuned:
         """
         pairs = list(zip(texts, contexts, strict=True))
         if BEFORE in self.inputs:
-            parts, score = chains(pairs, longest=CHAIN if self.threads > 1 else len(pairs)), self._read_chain
+            each = -(-len(pairs) // self.threads)
+            parts, score = chains(pairs, longest=min(CHAIN, each) if self.threads > 1 else each), self._read_chain
         else:
             parts, score = [[pair] for pair in pairs], self._read_pair
         if self.threads == 1:
@@ -137,14 +142,20 @@ class Finetuned:
         size, rows = self.inputs[BEFORE].shape[2], []
         before = np.zeros((1, 0, size), np.float32)
         if context := pairs[0][1]:
-            [before] = self._run([STATES], context, states=before)
+            [before] = self._run([STATES], context, states=before, options=_states_alone())
         for text, _ in pairs:
             *scores, before = self._run([*self.manifest.schema.names, STATES], text, states=before)
             rows.append(scores)
         return rows
 
     def _run(
-        self, names: Sequence[str], text: str, context: str = "", *, states: NDArray[np.float32] | None = None
+        self,
+        names: Sequence[str],
+        text: str,
+        context: str = "",
+        *,
+        states: NDArray[np.float32] | None = None,
+        options: ort.RunOptions | None = None,
     ) -> list[NDArray[np.float32]]:
         """Run the graph on a sentence behind a context, as text or as the states of its tokens."""
         encoding = encode(self.tokenizer, text, context, max_length=self.manifest.max_length)
@@ -160,7 +171,7 @@ class Finetuned:
         if states is not None:
             feed[BEFORE] = states
         try:
-            return list(self.session.run(list(names), feed))
+            return list(self.session.run(list(names), feed, options))
         except Exception as error:  # noqa: BLE001 - ONNX Runtime raises bare exceptions of its own
             raise ModelError(
                 f"{GRAPH}: expected it to take what its tokenizer gives; {error}. Train the model again."
@@ -174,14 +185,23 @@ def chains(pairs: Sequence[tuple[str, str]], *, longest: int) -> list[list[tuple
     --------
     >>> chains([("a", ""), ("b", "a"), ("d", "c")], longest=9)
     [[('a', ''), ('b', 'a')], [('d', 'c')]]
+    >>> chains([("", ""), ("b", "")], longest=9)
+    [[('', '')], [('b', '')]]
     """
     found: list[list[tuple[str, str]]] = []
     for pair in pairs:
-        if found and pair[1] == found[-1][-1][0] and len(found[-1]) < longest:
+        if found and pair[1] and pair[1] == found[-1][-1][0] and len(found[-1]) < longest:
             found[-1].append(pair)
         else:
             found.append([pair])
     return found
+
+
+def _states_alone() -> ort.RunOptions:
+    """Leave out what a run's outputs do not hang on: of a context the last layer is not asked."""
+    options = ort.RunOptions()
+    options.only_execute_path_to_fetches = True
+    return options
 
 
 def cores() -> int:

@@ -174,7 +174,7 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
             splitter=str(data["splitter"]),
             max_length=int(data["max_length"]),
             context=str(data["context"]),
-            late_context=bool(data.get("late_context", False)),
+            late_context=data.get("late_context", False),
             mix={name: float(share) for name, share in data.get("mix", {}).items()},
             gate={name: float(value) for name, value in data.get("gate", {}).items()},
             base=data.get("base", {}),
@@ -197,7 +197,11 @@ def _manifest_from(data: Mapping[str, Any], path: Path) -> Manifest:
 
 
 def _check_values(manifest: Manifest, path: Path) -> None:
-    known = {"kind": (manifest.kind in KINDS, ", ".join(KINDS)), "context": (is_context(manifest.context), CONTEXTS)}
+    known = {
+        "kind": (manifest.kind in KINDS, ", ".join(KINDS)),
+        "context": (is_context(manifest.context), CONTEXTS),
+        "late_context": (isinstance(manifest.late_context, bool), "true, false"),
+    }
     for key, (valid, names) in known.items():
         if not valid:
             found = getattr(manifest, key)

@@ -105,6 +105,8 @@ def test_older_readers_are_kept_from_a_graph_that_they_cannot_feed(folder: Path)
     write_manifest(folder, replace(read_manifest(folder), late_context=True))
     assert json.loads((folder / "manifest.json").read_bytes())["format"] == 6
     assert read_manifest(folder).late_context
+    edit(folder, lambda data: data.update(late_context="false"))
+    refuse(folder, "expected late_context to be one of true, false; found 'false'")
 
 
 @pytest.mark.parametrize("name", NAMES)

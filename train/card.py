@@ -150,7 +150,8 @@ def _limit_lines(manifest: Manifest) -> list[str]:
         "",
         f"- It reads English. It codes what a {unit} presents, not what is true.",
         f"- A {unit} is read with little or no context: {lost.get(unit, 'references across paragraphs are lost')}.",
-        f"- The encoder reads no more than {manifest.max_length} tokens of a {unit} and its context.",
+        f"- The encoder reads no more than {manifest.max_length} tokens of a {unit} and "
+        f"{'as many of its context, in its last layer alone' if manifest.late_context else 'its context'}.",
     ]
 
 

@@ -102,7 +102,7 @@ def export_onnx(network: Network, path: str | Path) -> None:
         module: nn.Module = _Exportable(network)
     else:
         inputs[BEFORE] = torch.zeros((2, 12, network.encoder.config.hidden_size))
-        shapes += [{0: shape[0], 1: torch.export.Dim(BEFORE, min=2, max=512)}]
+        shapes += [{0: shape[0], 1: torch.export.Dim("before", min=2, max=512)}]
         module, outputs = _Late(network), [STATES, *outputs]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -23,7 +23,8 @@ from train.graph_cut import ATTENTION, MASK, cut_to_sentence
 MICROSOFT = "com.microsoft"
 
 TOLERANCE = 0.1
-"""Largest difference of a logit that the tanh form of GELU may make; int8 makes more than ten times that."""
+"""Largest difference of a logit, or of a token's state, that the tanh form of GELU may make; int8 makes more than ten
+times that."""
 
 
 def streamline(source: str | Path, target: str | Path, *, longest: int) -> list[str]:

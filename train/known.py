@@ -96,9 +96,9 @@ def find_known(run: Run, *, only: str = "") -> Known | str:
 def _with_network(run: Run, manifest: Manifest, known: Known) -> Known | str:
     if run.shares:  # the network has learnt articles of the share that was drawn for it, if any
         return "--share draws the articles for a network that begins anew"
-    found = (manifest.context, manifest.max_length)
-    if found != (run.finetuned.context, run.finetuned.max_length):
-        return f"{known.version} reads other context or length than the parameters say"
+    names = ("context", "late_context", "max_length")
+    if any(getattr(manifest, name) != getattr(run.finetuned, name) for name in names):
+        return f"{known.version} reads other context or length than the parameters say, or context in other layers"
     width = manifest.params.get("finetuned", {}).get("feed_forward", 0)
     if width != run.finetuned.feed_forward:  # nothing is pruned once it has learnt what follows
         return (

@@ -165,9 +165,17 @@ class Network(nn.Module):
         return {**self.heads.state_dict(), **role}
 
     def average(self, folders: Sequence[Path]) -> None:
-        """Take the mean of these weights and those of networks that were saved, weight by weight."""
+        """Take the mean of these weights and those of networks that were saved, weight by weight.
+
+        Raises
+        ------
+        ModelError
+            If one has other weights.
+        """
         saved = [{**load_file(f / "model.safetensors"), **load_file(f / HEADS)} for f in folders]
         ours = {**self.encoder.state_dict(), **self._beside()}
+        if others := [str(f) for f, weights in zip(folders, saved, strict=True) if weights.keys() != ours.keys()]:
+            raise ModelError(f"{others[0]}: expected the weights of a network of the same kind; found others.")
         for name, weight in ours.items():
             if weight.is_floating_point():
                 weight.copy_(torch.stack([weight, *(other[name] for other in saved)]).mean(0))

@@ -202,6 +202,8 @@ def _value_faults(params: BaselineParams | FinetuneParams) -> list[str]:
     found, faults = asdict(params), []
     if not is_context(params.context):
         faults.append(f"context: expected one of {CONTEXTS}; found {params.context!r}")
+    if found.get("late_context") and params.context == "none":
+        faults.append("late_context: expected a context to be read late; found 'none'. Set it to false")
     if found.get("classifier", CLASSIFIERS[0]) not in CLASSIFIERS:
         faults.append(f"classifier: expected one of {', '.join(CLASSIFIERS)}; found {found['classifier']!r}")
     for name, value in found.items():

@@ -160,6 +160,7 @@ def _tell_cut(run: Run, fit: Fit) -> None:
     """Say how many rows are longer than what the network reads of them."""
     rows = [run.examples[n] for n in run.parity_rows]
     most = run.finetuned.max_length
+    # A context that comes late takes no room from its sentence.
     contexts = contexts_of(rows, "none" if run.finetuned.late_context else run.finetuned.context)
     pairs = zip(rows, contexts, strict=True)
     cut = sum(bool(encode(fit.tokenizer, e.text, context, max_length=most).overflowing) for e, context in pairs)

@@ -62,7 +62,7 @@ class Run:
 
     def __post_init__(self) -> None:
         if self.schema.unit == "text":  # nothing stands around a text that is read as a whole
-            object.__setattr__(self, "finetuned", replace(self.finetuned, context="none"))
+            object.__setattr__(self, "finetuned", replace(self.finetuned, context="none", late_context=False))
         if self.finetuned.feed_forward and not self.start and not self.learns_first:
             self.say("feed_forward: nothing is learnt first that would tell which units may go; the encoder keeps all")
             object.__setattr__(self, "finetuned", replace(self.finetuned, feed_forward=0))

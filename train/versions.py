@@ -80,7 +80,7 @@ def show_model(models: Path, name: str) -> str:
         "kind": manifest.kind,
         "base": ", ".join(f"{key} {value}" for key, value in manifest.base.items()),
         "unit": manifest.schema.unit,
-        "context": manifest.context,
+        "context": f"{manifest.context}{', in the last layer alone' if manifest.late_context else ''}",
         "seed": manifest.seed,
         "code": f"newslean {manifest.code_version}, splitter {manifest.splitter}",
         "share of the encoder": ", ".join(f"{key} {value:g}" for key, value in manifest.mix.items()),
@@ -160,7 +160,7 @@ def _labels(schema: Schema) -> dict[str, str]:
 
 
 def _settings(manifest: Manifest) -> dict[str, Any]:
-    names = ("kind", "context", "max_length", "seed", "splitter", "code_version")
+    names = ("kind", "context", "late_context", "max_length", "seed", "splitter", "code_version")
     return {**{name: getattr(manifest, name) for name in names}, **_flat({"base": manifest.base, "mix": manifest.mix})}
 
 

@@ -65,8 +65,7 @@ def warm_up(
     Raises
     ------
     ModelError
-        If ``params.feed_forward`` is given and the base cannot be pruned, or ``params.late_context`` and it has other
-        layers than BERT's.
+        If the base cannot be pruned as ``params.feed_forward`` says, or not read as ``params.late_context`` does.
     """
     mixed = _drawn(grammar, schema, params, params.mixed_sentences, seed=seed + params.warm_networks)
     if not authored and not (grammar and params.warm_sentences):
@@ -157,8 +156,8 @@ def _pruned_network(
         network.save(partial)
         load_base(str(base))[1].save_pretrained(partial)
 
-    # The name of the first hangs on all that is read here.
-    return _made_once(place / f"warm-{digest([base.name, params.feed_forward])}", make)
+    # The name of the first hangs on all else that is read here.
+    return _made_once(place / f"warm-{digest([base.name, params.feed_forward, params.late_context])}", make)
 
 
 def _made_once(folder: Path, make: Callable[[Path, Path], None]) -> Path:

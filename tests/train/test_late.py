@@ -14,10 +14,12 @@ from benchmarks.throughput_limit import tokens_of, weights_of
 from newslean import Tagger
 from newslean.encoding import encode, load_tokenizer, sentence_mask
 from newslean.errors import ModelError
-from newslean.finetuned import BEFORE, FLOAT_GRAPH, GRAPH, STATES, Finetuned, open_session
+from newslean.finetuned import BEFORE, FLOAT_GRAPH, GRAPH, STATES, Finetuned, chains, open_session
 from newslean.manifest import read_manifest, write_manifest
+from newslean.schema import schema_from_dict
 from tests.train.test_graph import DISTILBERT
 from train.batches import Collator, to_dataset
+from train.export import export_onnx, to_int8
 from train.finetune import load_for
 from train.late import check_late, read_alone, read_last, read_late
 from train.network import HEADS, Network, load_base
@@ -87,6 +89,13 @@ def test_a_padded_batch_answers_as_one_text_read_alone_does(params, schema, exam
             torch.testing.assert_close(found[n : n + 1], expected, atol=1e-5, rtol=1e-4)
 
 
+def test_a_label_set_may_use_any_name(params, tmp_path: Path):
+    names = [{"name": name, "kind": "multi", "labels": ["a"]} for name in ("before", "states", "role")]
+    network = _network(params, schema_from_dict({"dimensions": names}, where="test"))
+    export_onnx(network, tmp_path / "float.onnx")
+    assert "attention joined (2)" in to_int8(tmp_path / "float.onnx", tmp_path / "int8.onnx", longest=32)
+
+
 @torch.inference_mode()
 def test_what_a_sentence_sees(params, schema):
     network, tokenizer = _network(params, schema), load_for(params)[1].backend_tokenizer
@@ -123,9 +132,9 @@ def test_each_sentence_of_an_article_is_read_once(late: SimpleNamespace, monkeyp
     asked: list[str] = []
     run = Finetuned._run
 
-    def counted(self, names, text, context="", **states):
+    def counted(self, names, text, context="", **more):
         asked.append(text)
-        return run(self, names, text, context, **states)
+        return run(self, names, text, context, **more)
 
     monkeypatch.setattr(Finetuned, "_run", counted)
     together = model.logits(texts, contexts)
@@ -140,6 +149,22 @@ def test_each_sentence_of_an_article_is_read_once(late: SimpleNamespace, monkeyp
         assert (many[name][:4] == found).all()
         assert (many[name][5:8] == found[1:]).all()
         assert (many[name][4::4] == many[name][4]).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_odd_texts_are_what_they_are_by_themselves(late: SimpleNamespace, threads: int):
+    texts = ["", TEXTS[0], TEXTS[0], " ", TEXTS[1], "zinc " * 900, TEXTS[2], "zinc " * 900]
+    contexts = ["", "", TEXTS[0], TEXTS[0], " ", TEXTS[1], "zinc " * 900, "zinc " * 900]
+    model = Finetuned.load(late.path, read_manifest(late.path), threads=threads)
+    together = model.logits(texts, contexts)
+    for n, pair in enumerate(zip(texts, contexts, strict=True)):
+        for name, found in model.logits(*([part] for part in pair)).items():
+            assert (together[name][n] == found[0]).all(), pair
+
+
+def test_an_article_is_shared_among_threads():
+    pairs = [(str(n), str(n - 1) if n else "") for n in range(40)]
+    assert [len(part) for part in chains(pairs, longest=16)] == [16, 16, 8]
 
 
 def test_tagging_with_it(late: SimpleNamespace):
@@ -188,6 +213,8 @@ def test_the_role_of_a_context_is_learnt_and_kept(late: SimpleNamespace, params,
     plain = Network(load_base(params.base)[0], schema)
     plain.take_heads(str(tmp_path))  # a network that has none leaves it
     torch.testing.assert_close(plain.heads[0].weight, other.heads[0].weight)
+    with pytest.raises(ModelError, match="expected the weights of a network of the same kind"):
+        plain.average([tmp_path])
 
 
 @pytest.mark.parametrize("exact", [True, False])

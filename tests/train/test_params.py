@@ -64,6 +64,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None):
         "label_smoothing = -0.1",
         "sharpness_radius = inf",
         "learning_rate = nan",
+        "late_context = true",
     ],
 )
 def test_a_value_that_would_only_fail_after_the_training(tmp_path: Path, line: str):

@@ -186,6 +186,10 @@ def test_what_is_learnt_first_tells_what_stays(
     before, after = (Network(load_base(p.base)[0], schema) for p in (whole, first[0]))
     assert after.encoder.config.intermediate_size == USED < before.encoder.config.intermediate_size
     assert Path(first[0].base, HEADS).is_file()
+    late = replace(narrow, late_context=True)
+    other, _ = warm_up(late, None, schema, examples, seed=0, place=tmp_path, say=said.append)
+    assert other.base != first[0].base  # what is read otherwise needs other units
+    assert len(said) == 2
     before.take_heads(whole.base)
     pairs = zip(feed_forward_of(before.encoder), feed_forward_of(after.encoder), strict=True)
     for ((_, old), (_, new)), values in zip(pairs, unit_importance(before, batches), strict=True):

@@ -295,6 +295,8 @@ def test_without_its_network_a_model_is_trained_from_scratch(
     )
     assert "other labels" in find_known(replace(run, schema=Schema((schema["mood"],))))
     assert "other context" in find_known(replace(run, finetuned=replace(run.finetuned, context="before")))
+    later = replace(run, finetuned=replace(run.finetuned, late_context=True))
+    assert "or context in other layers" in find_known(later)
     narrower = replace(run, start="x", finetuned=replace(run.finetuned, feed_forward=8))
     assert find_known(narrower).endswith(" was made with feed_forward = 0, and the parameters say 8")
     other = replace(run, finetuned=replace(run.finetuned, base="package:other"))
