@@ -77,7 +77,7 @@ def test_a_file_without_cases(tmp_path: Path, schema: Schema):
 
 
 def test_the_shipped_model_passes_what_it_passed():
-    """The floor: `python -m train behaviour` gave 92 %, and 79 % for the worst capability."""
+    """The floor: `python -m train behaviour` gave 91 %, and 79 % for the worst capability."""
     tagger = Tagger.load(ROOT / "models" / "current")
     found = pass_rates(read_cases(SHIPPED, tagger.schema), {"shipped": tagger})["shipped"]["capabilities"]
     assert found[ALL]["share"] >= 0.90
