@@ -3,7 +3,8 @@
 Takes a model folder and the task file that throughput_own.py writes. The limit
 is ONNX Runtime's own MatMulInteger on the shapes of the model's weights, the
 work is the multiply-adds of those weights over the tokens of the sentences,
-context included, except where the graph's last layer leaves it out. Attention,
+context included, except where the graph's last layer leaves it out; where the two are read apart, a context is read by
+itself unless it is the sentence before in the task. Attention,
 normalisation and tokenizing are work too, but none that counts: they are what
 keeps the share below 1.
 """
@@ -129,7 +130,6 @@ def tokens_of(finetuned: Finetuned, pairs: Sequence[tuple[str, str]]) -> tuple[l
     def encoded(text: str, context: str = "") -> Encoding:
         return encode(finetuned.tokenizer, text, context, max_length=finetuned.manifest.max_length)
 
-    pairs = [(text, context) for text, context in pairs]
     late = finetuned.manifest.late_context
     own = sum(sum(sentence_mask(encoded(text, "" if late else context))) for text, context in pairs)
     if not late:

@@ -119,11 +119,10 @@ class Finetuned:
             If graph and tokenizer do not fit each other.
         """
         pairs = list(zip(texts, contexts, strict=True))
+        score, longest = self._read_pair, 1
         if BEFORE in self.inputs:
-            each = -(-len(pairs) // self.threads)
-            parts, score = chains(pairs, longest=min(CHAIN, each) if self.threads > 1 else each), self._read_chain
-        else:
-            parts, score = [[pair] for pair in pairs], self._read_pair
+            score, longest = self._read_chain, -(-len(pairs) // self.threads)
+        parts = chains(pairs, longest=longest if self.threads == 1 else min(CHAIN, longest))
         if self.threads == 1:
             found = list(map(score, parts))
         else:

@@ -14,7 +14,7 @@ from benchmarks.throughput_limit import tokens_of, weights_of
 from newslean import Tagger
 from newslean.encoding import encode, load_tokenizer, sentence_mask
 from newslean.errors import ModelError
-from newslean.finetuned import BEFORE, FLOAT_GRAPH, GRAPH, STATES, Finetuned, chains, open_session
+from newslean.finetuned import BEFORE, FLOAT_GRAPH, GRAPH, STATES, Finetuned, open_session
 from newslean.manifest import read_manifest, write_manifest
 from newslean.schema import schema_from_dict
 from tests.train.test_graph import DISTILBERT
@@ -162,9 +162,20 @@ def test_odd_texts_are_what_they_are_by_themselves(late: SimpleNamespace, thread
             assert (together[name][n] == found[0]).all(), pair
 
 
-def test_an_article_is_shared_among_threads():
-    pairs = [(str(n), str(n - 1) if n else "") for n in range(40)]
-    assert [len(part) for part in chains(pairs, longest=16)] == [16, 16, 8]
+@pytest.mark.parametrize(("threads", "lengths"), [(1, [40]), (2, [8, 16, 16]), (8, [5] * 8)])
+def test_an_article_is_shared_among_threads(
+    late: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, threads: int, lengths: list[int]
+):
+    texts = [f"Zinc climbed in {n}." for n in range(40)]
+    read, asked = Finetuned._read_chain, list[int]()
+
+    def counted(self, pairs):
+        asked.append(len(pairs))
+        return read(self, pairs)
+
+    monkeypatch.setattr(Finetuned, "_read_chain", counted)
+    Finetuned.load(late.path, read_manifest(late.path), threads=threads).logits(texts, ["", *texts[:-1]])
+    assert sorted(asked) == lengths
 
 
 def test_tagging_with_it(late: SimpleNamespace):
