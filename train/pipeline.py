@@ -21,12 +21,12 @@ from train import export
 from train.alone import baseline_out_of_fold
 from train.arrays import read_arrays, write_arrays
 from train.assess import contexts_of
-from train.finetune import Fit, enough_epochs, finetune, predict_logits
+from train.finetune import Fit, enough_epochs, finetune, load_for, predict_logits
 from train.folders import replace_folder
 from train.folds import hold_out, thin
 from train.labels import Example
 from train.make import make_models
-from train.network import HEADS, base_path, load_base
+from train.network import HEADS, Network, base_path, load_base
 from train.params import FinetuneParams
 from train.publish import Report
 from train.run import Run
@@ -121,17 +121,29 @@ def _fit_final(run: Run, *, epochs: int) -> Logits:
     """Fit on all examples, export the float graph and give torch's logits, against which graphs are checked."""
     done = run.fits("transformer") / "reference.npz"
     if not done.exists():
-        training = thin(run.examples, run.shares, run.seed)
-        run.say(f"final fit: {len(training):,} sentences, {epochs} epochs")
         params, mixed = _warm(run)
         params = replace(params, epochs=epochs)
-        folder = run.fits("transformer") / "checkpoints-final"
-        rows = [*training, *mixed]
-        fit = finetune(rows, [], run.schema, params, seed=run.seed, folder=folder, progress=run.progress)
         if _averages(params):
-            fit.network.average([_fold_network(run, fold) for fold in range(max(run.assigned) + 1)])
+            fit = _mean_fit(run, params)
+        else:
+            training = thin(run.examples, run.shares, run.seed)
+            run.say(f"final fit: {len(training):,} sentences, {epochs} epochs")
+            folder = run.fits("transformer") / "checkpoints-final"
+            rows = [*training, *mixed]
+            fit = finetune(rows, [], run.schema, params, seed=run.seed, folder=folder, progress=run.progress)
         finish_fit(run, fit, params)
     return read_arrays(done)
+
+
+def _mean_fit(run: Run, params: FinetuneParams) -> Fit:
+    """Give the mean of the folds' networks, which have learnt all rows between them."""
+    first, *others = [_fold_network(run, fold) for fold in range(max(run.assigned) + 1)]
+    run.say(f"final network: the mean of the {len(others) + 1} folds' networks")
+    encoder, tokenizer = load_for(replace(params, base=str(first)))
+    network = Network(encoder, run.schema, late=params.late_context)
+    network.take_heads(str(first))
+    network.average(others)
+    return Fit(network.eval(), tokenizer.backend_tokenizer, params.epochs, None)
 
 
 def _averages(params: FinetuneParams) -> bool:
