@@ -21,10 +21,13 @@ from tests.train.test_graph import DISTILBERT
 from train.batches import Collator, to_dataset
 from train.export import export_onnx, to_int8
 from train.finetune import load_for
+from train.known import find_known
 from train.late import check_late, read_alone, read_last, read_late
 from train.network import HEADS, Network, load_base
 from train.pipeline import train
+from train.promotion import promote
 from train.restore import restore_network
+from train.retrain import Order, retrain
 from train.warm import warm_up
 
 TEXTS = (
@@ -236,6 +239,28 @@ def test_it_is_put_together_again_from_its_graph(late: SimpleNamespace, tmp_path
     restore_network(folder, read_manifest(folder), run.finetuned, run.examples, tmp_path / "network")
     found, kept = (load_file(place / HEADS)["role.weight"] for place in (tmp_path / "network", run.network))
     torch.testing.assert_close(found, kept)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_update_goes_on_with_its_role(late: SimpleNamespace, examples, tmp_path: Path):
+    """In a clone, whose network is put together from the graph."""
+    models, lines = Path(shutil.copytree(late.run.models, tmp_path / "models")), list[str]()
+    promote(models, late.path.name, event="promotion", reason="for the test")
+    new = [
+        replace(examples[0], doc=f"new-{n % 2}", group=f"new-{n % 2}", n=n, text=f"{text} {n}", before=TEXTS[n % 3])
+        for n, text in enumerate(TEXTS * 3)
+    ]
+    files = replace(late.run.files, examples=[*late.run.files.examples, *new])
+    run = replace(late.run, files=files, models=models, work=tmp_path / "fresh", say=lines.append)
+    path, updated = retrain(run, Order(start="current", promote="never"))
+    assert updated, lines
+    manifest = read_manifest(path)
+    assert (manifest.late_context, manifest.base["updated_from"]) == (True, late.path.name)
+    promote(models, path.name, event="promotion", reason="for the test")
+    kept = find_known(run).network
+    before, after = (load_file(place / HEADS)["role.weight"] for place in (late.run.network, kept))
+    assert 0 < (before - after).abs().max() < before.abs().max()  # learnt further, not anew
+    Tagger.load(path).tag_text(" ".join(TEXTS))
 
 
 def test_inputs_and_outputs_of_its_graph(late: SimpleNamespace):
