@@ -79,7 +79,7 @@ def _read(
     schema = read_schema(label_paths(labels, None)[1])
     files = read_examples(labels, schema, texts=texts)
     whole = [e for e in files.examples if all(name in e.labels for name in schema.names) and not e.furniture]
-    whole = [e for e in whole if not natural or e.sample != "picked"]
+    whole = [e for e in whole if not natural or not e.picked]
     if len(whole) < 2 * plan.end:
         raise DataError(
             f"{labels[0]}: expected at least {2 * plan.end:,} labelled sentences to simulate with; "

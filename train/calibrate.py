@@ -36,7 +36,7 @@ def natural_rows(examples: Sequence[Example], schema: Schema) -> dict[str, NDArr
 
     Sentences that a model picked and invented ones hold more of the rare labels.
     """
-    natural = np.array([e.sample != "picked" and e.source != AUTHORED_SOURCE for e in examples], dtype=bool)
+    natural = np.array([not e.picked and e.source != AUTHORED_SOURCE for e in examples], dtype=bool)
     result = {}
     for d in schema.dimensions:
         there = natural & np.array([d.name in e.labels for e in examples], dtype=bool)

@@ -118,20 +118,23 @@ def experiment(kind: str, changes: Any, labels: Any, schema: Any, texts: Any, wo
 @click.option("--model", default=(ROOT / "models" / "current",), multiple=True, type=click.Path(path_type=Path))
 @click.option("--split", default="", help="Only the rows with this split.")
 @click.option("--unseen", is_flag=True, help="Leave out rows that a model has learnt, and others of their articles.")
+@click.option("--natural", is_flag=True, help="Leave out rows that a model chose (sample picked): see labels next.")
 @click.option("--schema", type=click.Path(path_type=Path), help="Label set of the files.  [default: beside them]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for report.json, report.md and the plots.")
 def evaluate(
-    on: Any, model: Any, split: str, unseen: bool, schema: Path | None, out: Path | None, seed: int, texts: Any
-) -> None:
+    on: Any, model: Any, split: str, unseen: bool, natural: bool, schema: Path | None, out: Path | None, seed: int,
+    texts: Any,
+) -> None:  # fmt: skip
     """Score labelled files with stored models and print the full report.
 
-    How many of the rows each model has learnt, by the record in its folder, is told beside it.
+    How many of the rows each model has learnt, by the record in its folder, is told beside it, and how many a model
+    chose: on those, labels and errors are not as frequent as in whole articles.
 
     Where the files have another label set than a model was trained on, the dimensions that both know are scored; a
     label that a model does not know counts as never predicted.
     """
     from train.assess import tag_examples, which_learnt
-    from train.common import common_schema, fit_predictions, read_labelled
+    from train.common import common_schema, fit_predictions, read_labelled, tell_picked
     from train.evaluate import evaluate as measure
     from train.evaluate import render_report, write_report
 
@@ -152,6 +155,11 @@ def evaluate(
     examples = [e for e, saw in zip(examples, seen, strict=True) if not (unseen and saw)]
     if not examples:
         raise DataError(f"{on[0]}: expected sentences that no model has learnt; found none. Name others, with --on.")
+    if note := tell_picked(examples, left_out=natural):
+        click.echo(note + ("" if natural else " --natural leaves them out."), err=True)
+    examples = [e for e in examples if not (natural and e.picked)]
+    if not examples:
+        raise DataError(f"{on[0]}: expected sentences that no model chose; found none. Name others, with --on.")
     found = [fit_predictions(tag_examples(name, tagger, examples), shared) for name, tagger in taggers.items()]
     report = measure(shared, examples, found, seed=seed)
     if out:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from newslean.errors import DataError
 from newslean.schema import Dimension, Schema, read_schema
-from train.labels import LabelFiles, read_examples
+from train.labels import Example, LabelFiles, read_examples
 
 if TYPE_CHECKING:
     from train.measure import Predictions
@@ -50,6 +50,19 @@ def read_labelled(
         return read_examples(paths, label_set, texts=texts), label_set
     except DataError as error:
         raise DataError(f"{error}" if path else f"{error}\n{hint}") from None
+
+
+def tell_picked(examples: Sequence[Example], *, left_out: bool = False) -> str:
+    """Say how many rows a model chose, which measure no whole articles; "" if none.
+
+    Parameters
+    ----------
+    left_out : bool
+        Whether these rows will be left out.
+    """
+    picked = sum(e.picked for e in examples)
+    end = "left out." if left_out else "labels and errors are not as frequent as in whole articles."
+    return f"{picked:,} of {len(examples):,} sentences were chosen by a model (sample picked): {end}" if picked else ""
 
 
 def common_schema(labels: Schema, models: Mapping[str, Schema]) -> tuple[Schema, list[str]]:

@@ -108,7 +108,9 @@ def import_command(files: Any, out: Path, append: bool, schema: Path | None, **o
 @texts_option
 @click.option("--model", type=click.Path(path_type=Path), help="Add what this model predicts, with scores.")
 @click.option("--coder", "coders", multiple=True, help="Only this coder's labels; may be given again.")
-@click.option("--blind", is_flag=True, help="Without the labels: for a coder who is not to see them.")
+@click.option(
+    "--blind", is_flag=True, help="Without the labels and predictions there are, for a coder who is not to see them."
+)
 @click.option("--setup", type=click.Path(path_type=Path), help="Also write what sets the tool up with the label set.")
 @_rename
 @_split_on

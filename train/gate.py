@@ -4,7 +4,6 @@ Knows examples, folds and scikit-learn; gives a `newslean.gate.Gate`. Relevant
 is a sentence with any label but the neutral ones.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,8 +45,6 @@ STRAY_AMONG = 20
 """Sentences of such an article."""
 
 FOLDS = 5
-
-_LAST_WORD = re.compile(r"[^\W_]*[^\W\d_](?=[\W\d_]*$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +206,12 @@ def _counted(rows: Sequence[Example], relevant: NDArray[np.bool_], labelled: int
 
 
 def _collections(rows: Sequence[Example]) -> NDArray[np.int64]:
-    """Give each article its collection, by number: names whose last word is the same ("times-12", "new-times-7").
+    """Give each article its `Example.collection`, by number.
 
-    What stands before it tells when and how the articles were gathered, and parts a publisher's into collections of
-    which each would ask for its promise by fewer sentences.
+    When and how articles were gathered would part a publisher's into collections of which each asks for its promise by
+    fewer sentences.
     """
-    words = (_LAST_WORD.search(e.doc) for e in rows)
-    return _numbered([word[0] if word else "" for word in words])
+    return _numbered([e.collection for e in rows])
 
 
 def _parts(chosen: NDArray[np.bool_], collections: NDArray[np.int64]) -> list[NDArray[np.bool_]]:

@@ -4,6 +4,7 @@ Knows the files and the order of their rows. Knows no model, and does not judge
 the labels: that is `train.check`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,10 @@ from train.journal import refuse_half_done
 from train.rows import Faults, digest, label_files, read_objects, row_faults
 from train.texts import read_texts
 
-AUTHORED_SOURCE = "authored"
-"""Source of invented sentences."""
+AUTHORED_SOURCE = "authored"  # of invented sentences
+
+PICKED = "picked"  # a sample
+_LAST_WORD = re.compile(r"[^\W_]*[^\W\d_](?=[\W\d_]*$)")
 
 WHOLE_SOURCES = ("seed", AUTHORED_SOURCE)
 """Sources whose articles are labelled without gaps, so that a missing row is a fault."""
@@ -46,8 +49,7 @@ class Example:
     split : str
         A split that the file prescribes, or "".
     sample : str
-        How the row was chosen: ``picked`` by a model for what it teaches, so that its labels are not as
-        frequent as in whole articles; another word or "" where it was not.
+        How the row was chosen: ``picked`` by a model for what it teaches (see `picked`), another word or "".
     furniture : bool
         Whether the sentence belongs to the page, not to the article.
     reason : str
@@ -73,6 +75,17 @@ class Example:
     def aside(self) -> bool:
         """Whether its file sets it aside, to be measured on and not learnt."""
         return self.split not in ("", "train")
+
+    @property
+    def picked(self) -> bool:
+        """Whether a model chose it, so that neither labels nor errors are as frequent as in whole articles."""
+        return self.sample == PICKED
+
+    @property
+    def collection(self) -> str:
+        """The last word of its article's name, of an outlet ("times-12", "new-times-7"); "" if there is none."""
+        found = _LAST_WORD.search(self.doc)
+        return found[0] if found else ""
 
 
 @dataclass(frozen=True, slots=True)

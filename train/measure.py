@@ -3,6 +3,7 @@
 Knows the examples and answers of one dimension at a time. Writes nothing.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,6 +21,9 @@ from train.measure_scores import measure_scores
 
 ADJUDICATED = "adjudicated"
 """The coder that settles what others disputed: no independent witness, so left out of agreement."""
+
+COLLECTION_LEAST = 100
+"""Sentences of a collection of articles without which it is counted among the others."""
 
 FEW_ARTICLES = 10
 """Below this, a percentile bootstrap over articles gives intervals that are plainly too narrow."""
@@ -79,7 +83,8 @@ def measure_dimension(
         counts = metrics.count(gold, predicted, groups)
         result["models"][name] = {
             **_measure_answers(dimension, counts, weights),
-            "sources": _measure_sources(gold, predicted, [example.source for example in kept]),
+            "sources": _measure_parts(dimension, gold, predicted, [example.source for example in kept]),
+            "collections": _measure_parts(dimension, gold, predicted, _collections(kept)),
             "confusion": _confusion(dimension, gold, predicted),
             **measure_scores(dimension, gold, predicted, probabilities[name], groups, weights),
         }
@@ -154,14 +159,34 @@ def _measure_answers(dimension: Dimension, counts: metrics.Counts, weights: metr
     return result
 
 
-def _measure_sources(gold: metrics.Flags, predicted: metrics.Flags, sources: Sequence[str]) -> Report:
-    """Give macro-F1 per source, with how many labels the source's gold has at all; empty for one source."""
-    if len({*sources}) < 2:
+def _measure_parts(dimension: Dimension, gold: metrics.Flags, predicted: metrics.Flags, names: Sequence[str]) -> Report:
+    """Give macro-F1 per part of the rows, how many labels its gold has at all, how claims fare; {} for one part.
+
+    A claim is any label but the neutral one.
+    """
+    if len({*names}) < 2:
         return {}
-    counts = metrics.count(gold, predicted, sources)
+    counts = metrics.count(gold, predicted, names)
     seen = (counts.tp + counts.fn > 0).sum(axis=1)
-    columns = zip(sorted({*sources}), counts.total.astype(int), seen, counts.macro_f1(), strict=True)
-    return {name: {"sentences": n, "labels_seen": labels, "macro_f1": f1} for name, n, labels, f1 in columns}
+    claim = [label != dimension.neutral for label in dimension.labels]
+    tp, fp, fn = (part[:, claim].sum(axis=1) for part in (counts.tp, counts.fp, counts.fn))
+    return {
+        name: {
+            "sentences": int(counts.total[k]),
+            "labels_seen": int(seen[k]),
+            "macro_f1": counts.macro_f1()[k],
+            "claims_in_gold": int(tp[k] + fn[k]),
+            "claim_precision": metrics.ratio(tp[k], tp[k] + fp[k]),
+            "claim_recall": metrics.ratio(tp[k], tp[k] + fn[k]),
+        }
+        for k, name in enumerate(sorted({*names}))
+    }
+
+
+def _collections(examples: Sequence[Example]) -> list[str]:
+    """Name the collection that each example is of, where that has enough; "others" is what remains."""
+    sizes = Counter(e.collection for e in examples)
+    return [e.collection if e.collection and sizes[e.collection] >= COLLECTION_LEAST else "others" for e in examples]
 
 
 def _confusion(dimension: Dimension, gold: metrics.Flags, predicted: metrics.Flags) -> Any:

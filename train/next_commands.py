@@ -50,16 +50,17 @@ text_column_option = click.option(
     "--format", "tool", type=click.Choice(FORMATS),
     help="Write tasks for this tool, as labels export does.  [default: rows of a label file]",
 )  # fmt: skip
+@click.option("--blind", is_flag=True, help="Without what the model says: for a coder who is not to see it.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="New file of tasks, .jsonl or as --format.")
 def label_next(
-    sources: tuple[Path, ...], form: Any, text_column: str | None, model: Path, tool: str | None, out: Path,
-    labels: tuple[Path, ...], **options: Any,
+    sources: tuple[Path, ...], form: Any, text_column: str | None, model: Path, tool: str | None, blind: bool,
+    out: Path, labels: tuple[Path, ...], **options: Any,
 ) -> None:  # fmt: skip
     """Choose the unlabelled sentences that teach a model most, and write them as tasks.
 
     Articles are split as the model has it: into sentences, paragraphs, or not at all. What stands in --labels already
-    is left out. Rows marked "picked" were chosen for what they teach; those marked
-    "random" were drawn, and only they tell how good a model is.
+    is left out. Rows marked "picked" were chosen for what they teach; those marked "random" were drawn, and only they
+    tell how good a model is, or how frequent a label: --random 1 --blind draws a sample to measure on.
     """
     refuse_place(out, tool, option="--format")
     from newslean.files import write_file
@@ -88,6 +89,8 @@ def label_next(
         on_reject=reject,
     )
     rows = suggest(candidates, tagger, wish, labelled=known)
+    if blind:
+        rows = [{key: value for key, value in row.items() if key not in ("predictions", "why")} for row in rows]
     write_file(out, _content(rows, tool, label_set))
     if len(rejected) > 10:
         _tell(f"... and {len(rejected) - 10:,} more rejected")

@@ -71,14 +71,19 @@ def _dimension_parts(dimension: Mapping[str, Any]) -> list[str]:
             "Keeping only confident answers; a claim is any label but the neutral one:",
             _table(["model", *map(_name, keys)], rows),
         ]
-    rows = [
-        [name, source, *(_number(v) for v in row.values())]
-        for name, m in models.items()
-        for source, row in m["sources"].items()
-    ]
-    if rows:
-        parts += ["By source:", _table(["model", "source", "sentences", "labels in gold", "macro-F1"], rows)]
+    parts += _part_tables(models, "sources", "source", "By source:")
+    parts += _part_tables(models, "collections", "collection", "By collection, the last word of an article's name:")
     return parts + _agreement_parts(dimension["agreement"])
+
+
+def _part_tables(models: Mapping[str, Any], key: str, what: str, title: str) -> list[str]:
+    """Give a row a model and part of the rows; older reports have fewer columns, or none."""
+    rows = [(name, part, row) for name, m in models.items() for part, row in m.get(key, {}).items()]
+    if not rows:
+        return []
+    columns = ["labels in gold" if column == "labels_seen" else _name(column) for column in rows[0][2]]
+    lines = [[name, part, *map(_number, row.values())] for name, part, row in rows]
+    return [title, _table(["model", what, *columns], lines)]
 
 
 def _agreement_parts(pairs: Sequence[Mapping[str, Any]]) -> list[str]:

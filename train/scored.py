@@ -15,7 +15,7 @@ from newslean.errors import DataError
 from newslean.schema import Dimension, Labels, Schema
 from newslean.tagger import Logits, Tagger
 from train.candidates import read_candidates, read_dump
-from train.common import read_labelled
+from train.common import read_labelled, tell_picked
 from train.drift_verdict import FEW_ARTICLES
 from train.record import read_record
 from train.rows import Faults, read_objects, shown
@@ -163,6 +163,8 @@ def _from_labels(
     if record and len(chosen) < len(examples):
         left = len(examples) - len(chosen)
         note(f"{path}: {left:,} of {len(examples):,} sentences left out; the model has learnt them or their articles.")
+    if told := tell_picked(chosen):
+        note(f"{path}: {told} Do not correct shares by them; draw rows with labels next --random 1.")
     found = tag_examples("", tagger, chosen)
     scores = {d.name: _table([s[d.name] for s in found.scores], d.labels) for d in tagger.schema.dimensions}
     groups = np.array([e.group for e in chosen])

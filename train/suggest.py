@@ -21,6 +21,7 @@ from newslean.output import DIGITS
 from newslean.tagger import Logits, Tagger
 from train.candidates import Candidate
 from train.choose import SHIPPED, Floats, Strategy, pick, rarity, reasons_for, term_rows, uncertainty, utilities
+from train.labels import PICKED
 from train.pool import Best, Sample
 from train.rows import digest
 
@@ -164,7 +165,7 @@ def _task(c: Candidate, tagger: Tagger, found: Logits, n: int, ranks: dict[str, 
     schema, calibration = tagger.schema, tagger.manifest.calibration
     scores = {d.name: dict(zip(d.labels, map(float, found[d.name][n]), strict=True)) for d in schema.dimensions}
     row: dict[str, Any] = {"doc": c.doc, "n": c.n, "text": c.text, "before": c.before, "title": c.title}
-    row |= {"source": "user", "sample": "picked" if ranks else "random", "labels": {}}
+    row |= {"source": "user", "sample": PICKED if ranks else "random", "labels": {}}
     found_by = f"{tagger.manifest.name} {tagger.manifest.version}"
     said = {
         "labels": {d.name: decide(d, scores[d.name], calibration) for d in schema.dimensions},

@@ -148,6 +148,23 @@ def test_evaluate_tells_what_was_learnt(cli, labels, trained: SimpleNamespace, t
     assert cli("evaluate", "--on", on, "--model", trained.path, "--split", "test")[2] == ""
 
 
+def test_evaluate_tells_what_a_model_chose(cli, labels, trained: SimpleNamespace, tmp_path: Path):
+    def choose(rows: list[dict[str, Any]]) -> None:
+        for row in rows[:50]:
+            row["sample"] = "picked"
+
+    on, rest = labels(choose) / "sentences" / "a.jsonl", ("--model", trained.baseline)
+    code, _, err = cli("evaluate", "--on", on, *rest)
+    assert code == 0
+    assert "50 of 54 sentences were chosen by a model (sample picked): labels and errors are not as frequent" in err
+    code, _, err = cli("evaluate", "--on", on, *rest, "--natural", "--out", tmp_path / "report")
+    assert (code, "50 of 54 sentences were chosen by a model (sample picked): left out." in err) == (0, True)
+    assert json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))["sentences"] == 4
+    on.write_text("".join(on.read_text("utf-8").splitlines(keepends=True)[:50]), encoding="utf-8")
+    code, _, err = cli("evaluate", "--on", on, *rest, "--natural")
+    assert (code, "expected sentences that no model chose; found none" in err) == (2, True)
+
+
 def test_evaluate_with_a_model_that_keeps_no_record(cli, labels, model_folder: Path, trained: SimpleNamespace):
     on = labels(lambda rows: rows.__delitem__(slice(12, None))) / "sentences" / "a.jsonl"
     (model_folder / "out_of_fold.npz").unlink()

@@ -240,6 +240,33 @@ def test_sources_are_broken_down_where_there_are_several(examples, predictions):
     ]
 
 
+def test_collections_are_broken_down_and_say_how_claims_fare(examples, predictions):
+    names = {"a": 45, "b": 44, "c": 1}  # of 90 rows
+    docs = [
+        f"{name}-{k}-times" if name == "a" else f"{k}-{name}-post" for name, size in names.items() for k in range(size)
+    ]
+    rows = [replace(e, doc=doc) for e, doc in zip(examples, docs, strict=True)]
+    assert evaluate(SCHEMA, rows, predictions, seed=1)["dimensions"]["tone"]["models"]["baseline"]["collections"] == {}
+    many, said = rows * 3, [replace(p, labels=p.labels * 3, scores=p.scores * 3) for p in predictions]
+    many[-1] = replace(many[-1], doc="17")  # no word at all
+    report = evaluate(SCHEMA, many, said, seed=1)
+    found = report["dimensions"]["tone"]["models"]["transformer"]["collections"]
+    assert {name: row["sentences"] for name, row in found.items()} == {"others": 1, "post": 134, "times": 135}
+    gold = [e.labels["tone"] for e in many]
+    neutral = SCHEMA["tone"].neutral
+    pairs = [(g, p["tone"]) for e, g, p in zip(many, gold, said[1].labels, strict=True) if e.collection == "times"]
+    right = sum(g == p != neutral for g, p in pairs)
+    row = found["times"]
+    assert row["claims_in_gold"] == sum(g != neutral for g, _ in pairs)
+    assert row["claim_precision"] == pytest.approx(right / sum(p != neutral for _, p in pairs), abs=1e-6)
+    assert row["claim_recall"] == pytest.approx(right / row["claims_in_gold"], abs=1e-6)
+    text = render_report(report)
+    assert "By collection" in text
+    assert f"| transformer | times | 135 | 3 | {row['macro_f1']:.2f} | {row['claims_in_gold']} |" in text
+    del report["dimensions"]["tone"]["models"]["transformer"]["collections"]  # of an older report
+    assert "By collection" in render_report(report)
+
+
 def test_calibration_and_confident_answers_have_intervals_over_articles(examples, predictions):
     """Replicate by replicate those of the articles written out."""
     report = evaluate(SCHEMA, examples, predictions[1:], seed=1, replicates=60)

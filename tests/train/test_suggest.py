@@ -199,6 +199,18 @@ def test_tasks_for_a_tool_are_those_of_the_export(
     assert ask(cli, trained, tmp_path, "--format", tool, "--out", out)[0] == 2
 
 
+def test_a_blind_sample_shows_nothing_of_the_model(cli: Any, trained: SimpleNamespace, tmp_path: Path) -> None:
+    out, tasks = tmp_path / "plain.jsonl", tmp_path / "tasks.csv"
+    assert ask(cli, trained, tmp_path, "-n", 5, "--random", 1, "--blind", "--out", out)[0] == 0
+    rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 5
+    assert {key for row in rows for key in row} == {"doc", "n", "text", "before", "title", "source", "sample", "labels"}
+    assert {row["sample"] for row in rows} == {"random"}
+    assert ask(cli, trained, tmp_path, "-n", 5, "--blind", "--format", "csv", "--out", tasks)[0] == 0
+    assert Tagger.load(trained.path).manifest.version not in tasks.read_text(encoding="utf-8")
+    assert not [name for name in cells(tasks)[0] if "predicted" in name]
+
+
 @pytest.mark.parametrize(("tool", "suffix"), [("csv", ".csv"), ("excel", ".xlsx")])
 def test_a_table_of_tasks_comes_back_coded(
     tool: str, suffix: str, cli: Any, trained: SimpleNamespace, tmp_path: Path, beside: Path

@@ -148,7 +148,7 @@ def add_predictions(tasks: Sequence[Task], model: Path, schema: Schema) -> list[
 
 
 def choose_coders(tasks: Sequence[Task], coders: Sequence[str], *, blind: bool) -> list[Task]:
-    """Keep the labels of these coders only; with ``blind``, of none.
+    """Keep the labels of these coders only; with ``blind``, of none, nor what models say.
 
     Raises
     ------
@@ -170,6 +170,7 @@ def choose_coders(tasks: Sequence[Task], coders: Sequence[str], *, blind: bool) 
             about={key: value for key, value in task.about.items() if key != "reason"},
             coders={name: labels for name, labels in task.coders.items() if name in keep},
             coded_at={name: at for name, at in task.coded_at.items() if name in keep},
+            predictions={} if blind else task.predictions,
         )
         for task in tasks
     ]

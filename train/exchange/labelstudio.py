@@ -29,6 +29,9 @@ from train.rows import Faults, digest, shown, time_of
 
 TEXT = "text"
 
+CONTEXT = "sentence_before"
+"""The sentence before, as it is shown: "" without one, since Label Studio asks each task for all that it shows."""
+
 
 def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
     """Read an export (JSON, not JSON-MIN)."""
@@ -69,7 +72,11 @@ def write(tasks: list[Task], schema: Schema) -> bytes:
 
 def setup(schema: Schema) -> bytes:
     """Write the labelling configuration."""
-    lines = ["<View>", f'  <Text name="{TEXT}" value="${TEXT}"/>']
+    lines = [
+        "<View>",
+        f'  <Text name="{CONTEXT}" value="${CONTEXT}"/>',
+        f'  <Text name="{TEXT}" value="${TEXT}"/>',
+    ]
     for d in schema.dimensions:
         choice = "multiple" if d.multi else "single"
         required = "false" if d.multi else "true"
@@ -83,9 +90,9 @@ def setup(schema: Schema) -> bytes:
 
 
 def _task(task: Task, schema: Schema) -> dict[str, Any]:
-    data = {TEXT: task.text, "doc": task.doc, "n": task.n, **task.about, PAYLOAD: payload_of(task, schema)}
+    data = {CONTEXT: task.about.get("before") or "", TEXT: task.text, "doc": task.doc, "n": task.n, **task.about}
     return {
-        "data": data,
+        "data": {**data, PAYLOAD: payload_of(task, schema)},
         "annotations": [
             {
                 "id": number,  # comes back as import_id

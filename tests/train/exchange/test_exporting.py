@@ -6,7 +6,7 @@ import pytest
 
 from newslean.errors import DataError
 from train.exchange.exporting import choose_coders, read_rows
-from train.exchange.task import Task
+from train.exchange.task import Prediction, Task
 from train.rows import digest
 
 
@@ -43,8 +43,9 @@ def test_a_file_of_texts_is_refused_as_in_training(schema, tmp_path, name, conte
 
 def test_of_coders_left_out_no_time_is_left():
     coders, times = {"a": {"mood": "rise"}, "b": {"mood": "fall"}}, {"a": "2026-05-01", "b": "2026-05-02"}
-    task = Task("d", 0, "x", {"reason": "r", "title": True}, coders, times)
+    said = {"model": Prediction({"mood": "rise"})}
+    task = Task("d", 0, "x", {"reason": "r", "title": True}, coders, times, said)
     assert choose_coders([task], ["b"], blind=False) == [
-        Task("d", 0, "x", {"title": True}, {"b": {"mood": "fall"}}, {"b": "2026-05-02"})
+        Task("d", 0, "x", {"title": True}, {"b": {"mood": "fall"}}, {"b": "2026-05-02"}, said)
     ]
     assert choose_coders([task], [], blind=True) == [Task("d", 0, "x", {"title": True})]

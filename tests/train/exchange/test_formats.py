@@ -75,6 +75,10 @@ def test_what_sets_a_tool_up_has_the_label_set(schema):
     root = ET.fromstring(FORMATS["labelstudio"].setup(schema))  # noqa: S314 - our own
     asked = {c.get("name"): (c.get("choice"), [x.get("value") for x in c]) for c in root.iter("Choices")}
     assert asked == {d.name: ("multiple" if d.multi else "single", [*d.labels]) for d in schema.dimensions}
+    shown = [text.get("value").removeprefix("$") for text in root.iter("Text")]
+    for about in ({}, {"before": "It rained."}):  # Label Studio takes no task without what is shown
+        [studio] = json.loads(FORMATS["labelstudio"].write([Task("d", 1, "x", about)], schema))
+        assert [studio["data"][name] for name in shown] == [about.get("before", ""), "x"]
     labels = json.loads(FORMATS["doccano"].setup(schema))
     assert [label["text"] for label in labels][:3] == ["topic:metals", "topic:weather", "mood:rise"]
     assert json.loads(FORMATS["prodigy"].setup(schema))["choice_style"] == "multiple"
