@@ -130,7 +130,7 @@ def score(d: Dimension, examples: Sequence[Any], found: list[list[list[int]]]) -
     weights = metrics.resampling_weights(len({*groups}), seed=0, replicates=REPLICATES)
     bounds = None
     if weights is not None:
-        drawn = mean_over_seeds([c.weighted(weights).macro_f1() for c in counts], seed=1)
+        drawn = mean_over_seeds([metrics.drawn_macro_f1(c, weights) for c in counts], seed=1)
         bounds = [round(bound, 4) for bound in metrics.interval(drawn)]
     return {"mean": round(mean(seeds), 4), "interval": bounds, "seeds": [round(value, 4) for value in seeds]}
 

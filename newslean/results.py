@@ -101,7 +101,7 @@ def summarise(schema: Schema, *, source: str, title: str | None, sentences: Sequ
             labels[dimension.name] = _most_frequent(dimension, _count(dimension, judged), judged)
         if dimension.opposites:
             first, second = dimension.opposites[0]
-            spoken = sum(counts[label] for label in dimension.labels if label != dimension.neutral)
+            spoken = sum(sentence.labels[dimension.name] not in ([], dimension.neutral) for sentence in content)
             lean[dimension.name] = (counts[first] - counts[second]) / spoken if spoken else 0.0
     return TaggedArticle(source, title, tuple(sentences), labels, shares, lean)
 

@@ -221,6 +221,8 @@ def _row_faults(row: object, n: int) -> list[str]:
         _is_strings(p) and len(p) == 2 and {*p} <= {*labels} and p[0] != p[1] for p in pairs
     ):
         faults.append(f"{where}: expected opposites to be pairs of its labels; found {pairs!r}")
+    elif any(row.get("neutral") in pair for pair in pairs):
+        faults.append(f"{where}: expected opposites without the neutral label; found {pairs!r}")
     return faults
 
 

@@ -105,5 +105,16 @@ def test_an_article_without_content(schema: Schema, sentences: list[TaggedSenten
     assert found.lean == {"mood": 0.0}
 
 
+def test_a_sentence_with_both_opposites_counts_once(schema: Schema):
+    topic = replace(schema["topic"], opposites=(("metals", "weather"),))
+    found = article(
+        Schema((topic, schema["mood"])),
+        *[sentence("flat", "metals", "weather")] * 5,
+        *[sentence("flat", "metals")] * 5,
+        sentence(),
+    )
+    assert found.lean["topic"] == 0.5  # (10 - 5) of 10 sentences
+
+
 def test_a_dimension_without_opposites_has_no_lean(schema: Schema):
     assert "topic" not in article(schema, sentence("rise", "metals")).lean

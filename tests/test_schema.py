@@ -47,6 +47,7 @@ def test_dimensions_by_name(schema: Schema):
         ({**SINGLE, "opposites": [["rise", "calm"]]}, "pairs of its labels"),
         ({**SINGLE, "opposites": [["rise", "rise"]]}, "pairs of its labels"),
         ({**SINGLE, "opposites": [["rise"]]}, "pairs of its labels"),
+        ({**SINGLE, "opposites": [["rise", "flat"]]}, "opposites without the neutral label"),
     ],
 )
 def test_a_faulty_dimension_is_named(row: Any, expected: str):

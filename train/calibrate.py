@@ -18,17 +18,16 @@ from train.labels import AUTHORED_SOURCE, Example
 from train.metrics import indicator
 
 TEMPERATURES = (0.05, 20.0)
-THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.01), 2)
-CLAIM_THRESHOLDS = np.round(np.arange(0.02, 0.91, 0.01), 2)
-"""Lower ones too: the likeliest of many labels may not be likely."""
+THRESHOLDS = np.round(np.arange(0.02, 0.91, 0.01), 2)
+"""Low ones too: a rare label, or the likeliest of many, may never be likely."""
 MIN_NATURAL = 1000
 """Sentences from which a temperature or a beta can be fitted."""
 MIXES = np.round(np.arange(0.0, 1.01, 0.1), 1)
 MIX_TOLERANCE = 0.01
 """Part of the least log loss by which that of a share may lie above it."""
-PRIOR = np.array([1.0, 1.0, 2.0])
-"""Standard deviations of the normal priors of a beta's ln(a), ln(b) and c, so that a few sentences of one kind do not
-drive them to infinity."""
+PRIOR = np.array([1.0, 1.0, 1.0, 2.0])
+"""Standard deviations of the normal priors of the logarithm of a temperature and of a beta's ln(a), ln(b) and c, so
+that a few sentences, all of one kind or all answered rightly, do not drive them to infinity."""
 
 
 def natural_rows(examples: Sequence[Example], schema: Schema) -> dict[str, NDArray[np.bool_]]:
@@ -156,7 +155,7 @@ def _temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bo
 
 
 def _best_temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float, float]:
-    """Give the temperature of the least log loss, and that loss."""
+    """Give the temperature of the least log loss, with its prior, and that loss without."""
 
     def loss(log_temperature: float) -> float:
         scaled = scores / np.exp(log_temperature)
@@ -165,9 +164,11 @@ def _best_temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[
         top = scaled.max(axis=1, keepdims=True)
         return float((top[:, 0] + np.log(np.exp(scaled - top).sum(1)) - scaled[truth]).mean())
 
-    low, high = np.log(TEMPERATURES)
-    found = minimize_scalar(loss, bounds=(low, high), method="bounded")
-    return float(np.exp(found.x)), float(found.fun)
+    def cost(log_temperature: float) -> float:
+        return float(loss(log_temperature) + (log_temperature / PRIOR[0]) ** 2 / (2 * len(scores)))
+
+    found = minimize_scalar(cost, bounds=np.log(TEMPERATURES), method="bounded").x
+    return float(np.exp(found)), loss(found)
 
 
 def _beta(
@@ -185,7 +186,7 @@ def _beta(
     def loss(parameters: NDArray[np.float64], rows: NDArray[np.bool_] | slice) -> float:
         temperature, a, b = np.exp(parameters[:3])
         found = log_probabilities(scores[rows] / temperature, neutral, (a, b, parameters[3]))
-        prior = np.square(parameters[1:] / PRIOR).sum() / (2 * len(found))
+        prior = np.square(parameters / PRIOR).sum() / (2 * len(found))
         return float(prior - found[truth[rows]].mean())
 
     start = [np.log(_temperature(d, scores, truth)), 0.0, 0.0, 0.0]
@@ -211,12 +212,12 @@ def _claim_threshold(d: Dimension, scores: NDArray[np.float32], truth: NDArray[n
     if not len(truth) or truth[:, neutral].all():
         return 0.5
     gold, claims = truth.argmax(1), np.where(np.arange(len(d.labels)) == neutral, -1, scores)
-    guess = np.where(claims.max(1) >= CLAIM_THRESHOLDS[:, None], claims.argmax(1), neutral)
+    guess = np.where(claims.max(1) >= THRESHOLDS[:, None], claims.argmax(1), neutral)
     f1 = []
     for k in range(len(d.labels)):
         hits = ((guess == k) & (gold == k)).sum(1)
         f1.append(2 * hits / np.maximum((guess == k).sum(1) + (gold == k).sum(), 1))
-    return _best(CLAIM_THRESHOLDS, np.mean(f1, axis=0), prefer=0.5)
+    return _best(THRESHOLDS, np.mean(f1, axis=0), prefer=0.5)
 
 
 def _best(values: NDArray[np.float64], f1: NDArray[np.float64], *, prefer: float) -> float:

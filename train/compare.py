@@ -125,7 +125,8 @@ def _compare_dimension(
         row, away = _pair([f[k] for f in f1], None if samples is None else [s[:, k] for s in samples])
         joint = None if away is None else _joint_interval(row, away, articles=articles, together=together)
         labels[label] = {"support": int(gold[:, k].sum()), **row, "joint_interval": joint}
-    macro, _ = _pair([c.macro_f1() for c in totals], None if drawn is None else [c.macro_f1() for c in drawn])
+    macros = None if weights is None else [metrics.drawn_macro_f1(c, weights) for c in counts]
+    macro, _ = _pair([c.macro_f1() for c in totals], macros)
     return {"sentences": len(rows), "articles": articles, "macro_f1": macro, "labels": labels}
 
 

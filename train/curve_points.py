@@ -24,7 +24,9 @@ def fold_points(fits: Path, folds: int) -> list[Point]:
     """Give macro-F1 of a run's transformer out of fold, where its report lies among its fits."""
     try:
         report = json.loads((fits / "out_of_fold" / "report.json").read_text(encoding="utf-8"))
-        found = {name: d["models"]["transformer"]["macro_f1"] for name, d in report["dimensions"].items()}
+        found = {
+            name: d["models"]["transformer"]["macro_f1"] for name, d in report["dimensions"].items() if d["models"]
+        }
         rows = round(report["sentences"] * (1 - 1 / folds))
     except (OSError, ValueError, KeyError, TypeError):
         return []
@@ -62,7 +64,9 @@ def _macro(logits: Mapping[str, Any], held_out: list[Example], schema: Schema) -
     found = {}
     for d in schema.dimensions:
         rows = [n for n, e in enumerate(held_out) if d.name in e.labels]
+        if not rows:
+            continue
         gold = metrics.indicator(d, [held_out[n].labels[d.name] for n in rows])
         counts = metrics.count(gold, hard_labels(d, logits[d.name][rows]), [""] * len(rows))
-        found[d.name] = float(counts.macro_f1()[0]) if rows else 0.0
+        found[d.name] = float(counts.macro_f1()[0])
     return found

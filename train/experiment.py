@@ -215,6 +215,8 @@ def _others(place: Path, described: Mapping[str, Any]) -> dict[int, Logits]:
 
 def _line(d: Dimension, found: dict[int, Logits], other: dict[int, Logits], held_out: list[Example], seed: int) -> str:
     rows = [n for n, e in enumerate(held_out) if d.name in e.labels]
+    if not rows:
+        return f"| {d.name} |{' no data |' * (3 if other else 2)}"
     groups = [held_out[n].group for n in rows]
     gold = metrics.indicator(d, [held_out[n].labels[d.name] for n in rows])
     weights = metrics.resampling_weights(len({*groups}), seed=seed, replicates=REPLICATES)
@@ -225,7 +227,7 @@ def _line(d: Dimension, found: dict[int, Logits], other: dict[int, Logits], held
         whole = [float(c.weighted(np.ones(len(c.total))).macro_f1()) for c in counts]
         if weights is None:
             return whole, None
-        return whole, mean_over_seeds([c.weighted(weights).macro_f1() for c in counts], seed=draw)
+        return whole, mean_over_seeds([metrics.drawn_macro_f1(c, weights) for c in counts], seed=draw)
 
     values, drawn = scores(found, seed + 1)
     cells = [", ".join(f"{value:.3f}" for value in values), _cell(float(np.mean(values)), drawn)]

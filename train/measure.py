@@ -88,7 +88,7 @@ def measure_dimension(
             "confusion": _confusion(dimension, gold, predicted),
             **measure_scores(dimension, gold, predicted, probabilities[name], groups, weights),
         }
-        macros[name] = None if weights is None else counts.weighted(weights).macro_f1()
+        macros[name] = None if weights is None else metrics.drawn_macro_f1(counts, weights)
     result["differences"] = [_difference(result["models"], macros, next(iter(macros)), name) for name in [*macros][1:]]
     return result
 
@@ -129,9 +129,9 @@ def _notes(result: Report) -> list[str]:
         notes.append(
             f"No gold sentence has {', '.join(none)}: F1 is 0 there whatever a model does, and lowers macro-F1."
         )
-    rare = [label for label, articles in result["label_articles"].items() if 0 < articles < 3 <= result["articles"]]
+    rare = [label for label, articles in result["label_articles"].items() if 0 < articles < 4 <= result["articles"]]
     if rare:
-        notes.append(f"Fewer than three articles have {', '.join(rare)}: replicates without them count F1 as 0.")
+        notes.append(f"Fewer than four articles have {', '.join(rare)}: take intervals of F1 there as too narrow.")
     return notes
 
 
@@ -141,10 +141,14 @@ def _measure_answers(dimension: Dimension, counts: metrics.Counts, weights: metr
     resampled = None if weights is None else counts.weighted(weights)
     exact = "exact_match" if dimension.multi else "accuracy"
     result: Report = {}
-    for name, value in (("macro_f1", "macro_f1"), ("micro_f1", "micro_f1"), (exact, "exact_share")):
+    result |= {"macro_f1": total.macro_f1(), "macro_f1_interval": None}
+    bounds = None
+    if weights is not None:
+        result["macro_f1_interval"] = metrics.interval(metrics.drawn_macro_f1(counts, weights))
+        bounds = np.transpose(metrics.interval(metrics.drawn_f1(counts, weights)))
+    for name, value in (("micro_f1", "micro_f1"), (exact, "exact_share")):
         result[name] = getattr(total, value)()
         result[f"{name}_interval"] = None if resampled is None else metrics.interval(getattr(resampled, value)())
-    bounds = None if resampled is None else np.transpose(metrics.interval(resampled.f1()))
     result["labels"] = {
         label: {
             "precision": metrics.ratio(total.tp[n], total.tp[n] + total.fp[n]),

@@ -101,6 +101,33 @@ def count(gold: Flags, predicted: Flags, groups: Sequence[str] | NDArray[np.str_
     return Counts(add(gold & predicted), add(~gold & predicted), add(gold & ~predicted), add(exact), add(exact | True))
 
 
+def drawn_f1(counts: Counts, weights: Floats) -> Floats:
+    """F1 of each label in each bootstrap replicate, shape (replicates, labels); NaN where no article drawn has it.
+
+    A label that no article has at all counts as 0, as in the estimate: `Counts.f1`.
+
+    Parameters
+    ----------
+    counts : Counts
+        Per group.
+    weights : array, shape (replicates, groups)
+        As `resampling_weights` gives them.
+    """
+    drawn = counts.weighted(weights)
+    unmeasured = (counts.tp + counts.fn).sum(axis=0) == 0
+    return np.where((drawn.tp + drawn.fn > 0) | unmeasured, drawn.f1(), np.nan)
+
+
+def drawn_macro_f1(counts: Counts, weights: Floats) -> Floats:
+    """Macro-F1 in each bootstrap replicate, shape (replicates,), over the labels that `drawn_f1` knows there.
+
+    To count those that chance left out as 0 would draw all intervals down, below the estimate where many are rare.
+    """
+    f1 = drawn_f1(counts, weights)
+    known = ~np.isnan(f1)
+    return ratio(np.nansum(f1, axis=1), known.sum(axis=1))
+
+
 def drawn_replicates(groups: int, replicates: int) -> int:
     """Give how many of the replicates asked for `resampling_weights` draws."""
     return min(replicates, max(200, MAX_WEIGHTS // max(groups, 1)))
@@ -121,8 +148,8 @@ def resampling_weights(groups: int, *, seed: int, replicates: int) -> Floats | N
 
 
 def interval(replicates: Floats) -> list[Any]:
-    """Give the percentile interval of 95 %, ``[low, high]``, over the first axis."""
-    bounds: list[Any] = np.quantile(replicates, [0.025, 0.975], axis=0).tolist()
+    """Give the percentile interval of 95 %, ``[low, high]``, over the first axis, past replicates that are NaN."""
+    bounds: list[Any] = np.nanquantile(replicates, [0.025, 0.975], axis=0).tolist()
     return bounds
 
 

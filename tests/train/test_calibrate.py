@@ -5,7 +5,7 @@ import pytest
 
 from newslean.calibration import Calibration, decide, probabilities
 from newslean.errors import ModelError
-from newslean.schema import Labels, Schema, schema_from_dict
+from newslean.schema import Dimension, Labels, Schema, schema_from_dict
 from newslean.tagger import Logits
 from train.assess import cross_calibrated
 from train.calibrate import MIN_NATURAL, _threshold, calibrate, choose_mix, mean_macro_f1, natural_rows
@@ -144,6 +144,24 @@ def test_logits_that_are_certain(schema: Schema):
     logits["mood"][:, 0] = 500
     found = calibrate(logits, [{"topic": ["metals"] * (n % 2), "mood": "fall"} for n in range(40)], schema)
     assert all(np.isfinite(t) and t > 0 for t in found.temperature.values())
+
+
+@pytest.mark.parametrize("neutral", [None, "flat"])
+def test_few_right_answers_do_not_make_a_model_certain(neutral: str | None):
+    labels = ("rise", "fall", "flat")
+    d = Dimension("mood", "single", labels, neutral=neutral)
+    gold: list[Labels] = [{"mood": labels[n % 3]} for n in range(40)]
+    logits = {"mood": np.float32(3 * np.eye(3)[[n % 3 for n in range(40)]])}
+    found = calibrate(logits, gold, Schema((d,)))
+    assert found.temperature["mood"] > 0.2
+    assert 0.95 < probabilities(logits, Schema((d,)), found)["mood"].max() < 1 - 1e-6
+
+
+def test_a_label_that_is_never_likely_is_given_all_the_same():
+    rng = np.random.default_rng(0)
+    scores = rng.beta(0.5, 20, 20_000).clip(0, 0.09).astype(np.float32)
+    truth = rng.random(20_000) < scores
+    assert _threshold(scores, truth) < 0.1
 
 
 def test_a_rare_label_is_given_as_often_as_it_is_due():

@@ -174,7 +174,7 @@ def test_few_articles_and_rare_labels_are_noted():
     notes = " ".join(evaluate(SCHEMA, examples, [], seed=1)["dimensions"]["tone"]["notes"])
     assert "5 articles are few" in notes
     assert "No gold sentence has cold:" in notes
-    assert "Fewer than three articles have warm:" in notes
+    assert "Fewer than four articles have warm:" in notes
 
 
 def test_a_dimension_that_nobody_has(examples, predictions, tmp_path):

@@ -90,6 +90,27 @@ def test_interval_holds_the_middle_95_percent():
     assert metrics.interval(np.arange(1001.0)) == pytest.approx([25, 975])
 
 
+def test_rare_labels_do_not_draw_intervals_below_the_estimate():
+    rng = np.random.default_rng(3)
+    groups = [f"article-{n % 60}" for n in range(180)]  # three articles of each label
+    gold = np.eye(60, dtype=bool)[[(n * 7 + n // 60) % 60 for n in range(180)]]
+    guess = np.where(rng.random(180) < 0.8, gold.argmax(1), rng.integers(60, size=180))
+    for answers in (gold, np.eye(60, dtype=bool)[guess]):
+        counts = metrics.count(gold, answers, groups)
+        weights = metrics.resampling_weights(60, seed=1, replicates=500)
+        low, high = metrics.interval(metrics.drawn_macro_f1(counts, weights))
+        assert low <= whole(counts).macro_f1() <= high + 1e-12
+        bounds = np.transpose(metrics.interval(metrics.drawn_f1(counts, weights)))
+        assert (bounds[:, 0] <= bounds[:, 1]).all()  # and no NaN
+    assert metrics.interval(metrics.drawn_macro_f1(metrics.count(gold, gold, groups), weights)) == [1, 1]
+
+
+def test_a_label_that_gold_lacks_counts_as_nought_in_replicates_too():
+    gold, predicted, groups = random_case(TONE)
+    counts, weights = metrics.count(gold, predicted, groups), metrics.resampling_weights(7, seed=1, replicates=50)
+    np.testing.assert_allclose(metrics.drawn_macro_f1(counts, weights), counts.weighted(weights).macro_f1())
+
+
 def test_reliability_by_hand():
     confidence, correct = np.array([0.1, 0.2, 0.9, 0.9, 1.0]), np.array([False, True, True, False, True])
     found = metrics.reliability(confidence, correct, bins=2)
