@@ -58,7 +58,7 @@ FOREIGN = frozenset({".bz2", ".gz", ".ndjson", ".tsv", ".xls", ".xlsx", ".xz", "
     type=click.FloatRange(0, 1),
     metavar="P",
     help="In dimensions of one label a sentence, as stance: a label less probable gives way to the neutral one, if "
-    "there is one. Topics keep their thresholds.",
+    "there is one. Topics keep their thresholds. Shares and leans count what is left: publish none of them.",
 )
 @click.option(
     "--color",

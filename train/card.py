@@ -8,14 +8,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from newslean.manifest import Manifest
+from newslean.schema import Schema
+from train.calibrate import natural_rows
 from train.evaluate import readme_table
-from train.labels import Example
+from train.labels import Example, by_source
+from train.measure import COLLECTION_LEAST
+from train.metrics import indicator
 from train.params import FinetuneParams
 
 SOURCES = {
     "seed": "sentences of the seed articles, each labelled in two passes and adjudicated",
     "authored": "invented sentences written for this project: they state no facts and quote nobody",
-    "real": "sentences of real journalism, which cannot be redistributed: the repository holds their labels and hashes",
+    "real": "sentences of real press, reports and newsletters, which cannot be redistributed: the repository holds "
+    "their labels and hashes",
     "user": "sentences that a user added",
 }
 """What each source of examples is, in words."""
@@ -23,8 +28,10 @@ SOURCES = {
 PARTS = {
     "seeds": "The seed articles, each left out in turn (every model here was trained without the article it is "
     "measured on, and calibrated without it)",
-    "out_of_fold": "All training sentences but those learnt first or not measured, out of fold, articles kept whole",
-    "held_out": "Sentences set aside by their label file, never trained on, scored by the shipped model itself",
+    "out_of_fold": "All training sentences but those learnt first or not measured, each answered by a model that was "
+    "not trained on its article",
+    "held_out": "Sentences set aside by their label file, never trained on, scored by the shipped model itself; where "
+    "parameters were chosen by them, as newslean's own were, the numbers are somewhat too good",
 }
 """What each part of the report was measured on."""
 
@@ -36,8 +43,8 @@ AT_HAND_PARTS = PARTS | {
 """The same after an update without most of the texts."""
 
 LIMITS = (
-    "- Before you publish shares, label a sample of your own articles and compare "
-    "(`python -m train evaluate --on FILE`).",
+    "- Labels, shares and leans of whole articles have not been measured. Before you publish a share, code a sample of "
+    "your own articles, drawn at random, and correct the share by it (docs/results.md).",
     "",
 )
 
@@ -83,7 +90,7 @@ def render_card(
             "sample of the others. Out of fold, only the new rows are answered by networks so trained; the numbers on "
             "all others are those of the networks before the update"
         )
-    lines += _rest_lines(manifest, report, params, PARTS)
+    lines += _rest_lines(manifest, report, params, PARTS, frequent=_frequency_lines(manifest.schema, examples))
     return "\n".join([*lines, *_limit_lines(manifest), *LIMITS])
 
 
@@ -113,13 +120,18 @@ def updated_card(
 
 
 def _rest_lines(
-    manifest: Manifest, report: Mapping[str, Any], params: FinetuneParams, parts: Mapping[str, str]
+    manifest: Manifest,
+    report: Mapping[str, Any],
+    params: FinetuneParams,
+    parts: Mapping[str, str],
+    *,
+    frequent: Sequence[str] = (),
 ) -> list[str]:
     lines = ["", "Files and their SHA-256 stand in `manifest.json`.", "", "## Measured", ""]
     for part, found in report.items():
         lines += [f"{parts.get(part, part)}:", "", readme_table(found), ""]
     lines += _parity_lines(manifest.metrics.get("parity", {}))
-    lines += _calibration_lines(manifest)
+    lines += [*_calibration_lines(manifest), *frequent, ""]
     return [*lines, "## Parameters", "", *(f"- {name}: {getattr(params, name)}" for name in params.__slots__), ""]
 
 
@@ -170,6 +182,31 @@ def _calibration_lines(manifest: Manifest) -> list[str]:
     return lines
 
 
+def _frequency_lines(schema: Schema, examples: Sequence[Example]) -> list[str]:
+    """Say how frequent labels are where probabilities were fitted to it."""
+    natural, lines = natural_rows(examples, schema), []
+    for d in schema.dimensions:
+        rows = [e for e, chosen in zip(examples, natural[d.name], strict=True) if chosen and d.name in e.labels]
+        shares = indicator(d, [e.labels[d.name] for e in rows]).mean(0) if rows else [0.0] * len(d.labels)
+        told = ", ".join(f"{label} {share:.1%}" for label, share in zip(d.labels, shares, strict=True))
+        lines.append(
+            f"- {d.name}: probabilities hold where labels are as frequent as in {len(rows):,} of these: {told}"
+        )
+    return lines
+
+
+def _collections(rows: Sequence[Example]) -> str:
+    """Say which collections rows are of, and how many a model chose."""
+    sizes = Counter(e.collection for e in rows)
+    named = {name: size for name, size in sizes.most_common() if name and size >= COLLECTION_LEAST}
+    told = [f"{name} {size:,}" for name, size in named.items()] if len(sizes) > 1 and named else []
+    if told and (others := len(rows) - sum(named.values())):
+        told.append(f"others {others:,}")
+    picked = sum(e.picked for e in rows)
+    parts = [f"by collection {', '.join(told)}"] * bool(told) + [f"{picked:,} of them chosen by a model"] * bool(picked)
+    return "".join(f"; {part}" for part in parts)
+
+
 def _trained_lines(
     parts: Sequence[tuple[Sequence[Example], str]],
     params: FinetuneParams,
@@ -180,10 +217,10 @@ def _trained_lines(
 ) -> list[str]:
     lines = []
     for rows, note in parts:
-        for source, count in Counter(e.source for e in rows).most_common():
-            groups = len({e.group for e in rows if e.source == source})
-            kind = SOURCES.get(source, "as labelled")
-            lines.append(f"- {source}: {count:,} sentences of {groups:,} articles ({kind}){note}")
+        for source, part in sorted(by_source(rows).items(), key=lambda item: -len(item[1])):
+            groups, kind = len({e.group for e in part}), SOURCES.get(source, "as labelled")
+            kind += _collections(part)
+            lines.append(f"- {source}: {len(part):,} sentences of {groups:,} articles ({kind}){note}")
     if grammar and (params.warm_sentences or params.mixed_sentences):
         lines.append(
             f"- a grammar of invented comparisons: {params.warm_sentences:,} draws before all others, "

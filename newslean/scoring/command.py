@@ -37,7 +37,11 @@ def dump_options(command: Callable[..., None]) -> Callable[..., None]:
                 for name in COLUMNS
             ),
             click.option("--articles-only", is_flag=True, help="Write no sentences."),
-            click.option("--only-relevant", is_flag=True, help="Leave out what is none of everything."),
+            click.option(
+                "--only-relevant",
+                is_flag=True,
+                help="Leave out sentences without any label, and articles that have no other; not for shares.",
+            ),
             click.option("--gate/--no-gate", default=True, help="Let a cheap model skip what can have no label."),
             click.option(
                 "--workers",

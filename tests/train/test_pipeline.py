@@ -20,6 +20,7 @@ from newslean.mixed import Mixed
 from newslean.splitting import splitter_version
 from newslean.tagger import Tagger
 from tests.train.test_grammar import PATTERNS, WORDS
+from train.card import render_card
 from train.grammar import read_grammar
 from train.labels import LabelFiles
 from train.pipeline import train
@@ -265,3 +266,19 @@ def test_the_final_network_is_the_mean_of_the_folds(
     assert any(not torch.equal(weight, alone[name]) for name, weight in mean.items())
     folder, _ = network(warm_epochs=0)
     assert not [*folder.glob("network-*")]
+
+
+def test_the_card_says_of_what_kind_the_rows_are(trained: SimpleNamespace, params):
+    run = trained.run
+    names = ["1-times"] * 120 + ["2-post"] * 110 + ["17"] * 3
+    samples = ["picked"] * 50 + [""] * 183
+    rows = [
+        replace(run.examples[n % 40], doc=doc, sample=sample, source="user")
+        for n, (doc, sample) in enumerate(zip(names, samples, strict=True))
+    ]
+    card = render_card(read_manifest(trained.path), {}, rows, params)
+    assert "; by collection times 120, post 110, others 3; 50 of them chosen by a model)" in card
+    plain = render_card(read_manifest(trained.path), {}, run.examples, params)
+    assert "by collection" not in plain
+    share = sum(e.labels.get("mood") == "rise" for e in run.examples) / sum("mood" in e.labels for e in run.examples)
+    assert f"- mood: fitted to labels as frequent as in 47 of these sentences: rise {share:.1%}, fall" in plain
