@@ -151,11 +151,19 @@ def _macro_f1(gold: NDArray[np.bool_], guess: NDArray[np.bool_]) -> float:
 
 
 def _temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
-    return _best_temperature(d, scores, truth)[0] if len(scores) else 1.0
+    return _best_temperature(d, scores, truth, spread=PRIOR[0])[0] if len(scores) else 1.0
 
 
-def _best_temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float, float]:
-    """Give the temperature of the least log loss, with its prior, and that loss without."""
+def _best_temperature(
+    d: Dimension, scores: NDArray[np.float64], truth: NDArray[np.bool_], *, spread: float = np.inf
+) -> tuple[float, float]:
+    """Give the temperature of the least log loss, and that loss.
+
+    Parameters
+    ----------
+    spread : float
+        Standard deviation of a prior of its logarithm; by default none, so that scale does not count.
+    """
 
     def loss(log_temperature: float) -> float:
         scaled = scores / np.exp(log_temperature)
@@ -165,7 +173,7 @@ def _best_temperature(d: Dimension, scores: NDArray[np.float64], truth: NDArray[
         return float((top[:, 0] + np.log(np.exp(scaled - top).sum(1)) - scaled[truth]).mean())
 
     def cost(log_temperature: float) -> float:
-        return float(loss(log_temperature) + (log_temperature / PRIOR[0]) ** 2 / (2 * len(scores)))
+        return float(loss(log_temperature) + (log_temperature / spread) ** 2 / (2 * len(scores)))
 
     found = minimize_scalar(cost, bounds=np.log(TEMPERATURES), method="bounded").x
     return float(np.exp(found)), loss(found)

@@ -189,9 +189,8 @@ def _frequency_lines(schema: Schema, examples: Sequence[Example]) -> list[str]:
         rows = [e for e, chosen in zip(examples, natural[d.name], strict=True) if chosen and d.name in e.labels]
         shares = indicator(d, [e.labels[d.name] for e in rows]).mean(0) if rows else [0.0] * len(d.labels)
         told = ", ".join(f"{label} {share:.1%}" for label, share in zip(d.labels, shares, strict=True))
-        lines.append(
-            f"- {d.name}: probabilities hold where labels are as frequent as in {len(rows):,} of these: {told}"
-        )
+        told = f"fitted to labels as frequent as in {len(rows):,} of these {schema.unit}s: {told}"
+        lines.append(f"- {d.name}: {told}")
     return lines
 
 
