@@ -11,8 +11,8 @@ from newslean.manifest import Manifest
 from newslean.schema import Schema
 from train.calibrate import natural_rows
 from train.evaluate import readme_table
-from train.labels import Example, by_source
-from train.measure import COLLECTION_LEAST
+from train.labels import WHOLE_SOURCES, Example, by_source
+from train.measure import collections_of
 from train.metrics import indicator
 from train.params import FinetuneParams
 
@@ -194,15 +194,14 @@ def _frequency_lines(schema: Schema, examples: Sequence[Example]) -> list[str]:
     return lines
 
 
-def _collections(rows: Sequence[Example]) -> str:
+def _of_which(rows: Sequence[Example]) -> str:
     """Say which collections rows are of, and how many a model chose."""
-    sizes = Counter(e.collection for e in rows)
-    named = {name: size for name, size in sizes.most_common() if name and size >= COLLECTION_LEAST}
-    told = [f"{name} {size:,}" for name, size in named.items()] if len(sizes) > 1 and named else []
-    if told and (others := len(rows) - sum(named.values())):
-        told.append(f"others {others:,}")
+    sizes = Counter(collections_of(rows))
+    told = ", ".join(
+        f"{name} {size:,}" for name, size in sorted(sizes.items(), key=lambda item: (item[0] == "others", -item[1]))
+    )
     picked = sum(e.picked for e in rows)
-    parts = [f"by collection {', '.join(told)}"] * bool(told) + [f"{picked:,} of them chosen by a model"] * bool(picked)
+    parts = [f"by collection {told}"] * (len(sizes) > 1) + [f"{picked:,} of them chosen by a model"] * bool(picked)
     return "".join(f"; {part}" for part in parts)
 
 
@@ -218,7 +217,7 @@ def _trained_lines(
     for rows, note in parts:
         for source, part in sorted(by_source(rows).items(), key=lambda item: -len(item[1])):
             groups, kind = len({e.group for e in part}), SOURCES.get(source, "as labelled")
-            kind += _collections(part)
+            kind += _of_which(part) if source not in WHOLE_SOURCES else ""
             lines.append(f"- {source}: {len(part):,} sentences of {groups:,} articles ({kind}){note}")
     if grammar and (params.warm_sentences or params.mixed_sentences):
         lines.append(

@@ -23,7 +23,7 @@ ADJUDICATED = "adjudicated"
 """The coder that settles what others disputed: no independent witness, so left out of agreement."""
 
 COLLECTION_LEAST = 100
-"""Sentences of a collection of articles without which it is counted among the others."""
+"""Sentences, of three articles at least, without which a collection is counted among the others."""
 
 FEW_ARTICLES = 10
 """Below this, a percentile bootstrap over articles gives intervals that are plainly too narrow."""
@@ -84,7 +84,7 @@ def measure_dimension(
         result["models"][name] = {
             **_measure_answers(dimension, counts, weights),
             "sources": _measure_parts(dimension, gold, predicted, [example.source for example in kept]),
-            "collections": _measure_parts(dimension, gold, predicted, _collections(kept)),
+            "collections": _measure_parts(dimension, gold, predicted, collections_of(kept)),
             "confusion": _confusion(dimension, gold, predicted),
             **measure_scores(dimension, gold, predicted, probabilities[name], groups, weights),
         }
@@ -187,10 +187,13 @@ def _measure_parts(dimension: Dimension, gold: metrics.Flags, predicted: metrics
     }
 
 
-def _collections(examples: Sequence[Example]) -> list[str]:
-    """Name the collection that each example is of, where that has enough; "others" is what remains."""
-    sizes = Counter(e.collection for e in examples)
-    return [e.collection if e.collection and sizes[e.collection] >= COLLECTION_LEAST else "others" for e in examples]
+def collections_of(examples: Sequence[Example]) -> list[str]:
+    """Name the collection of articles that each example is of, where that has enough; "others" is what remains."""
+    sizes, articles = Counter(e.collection for e in examples), dict[str, set[str]]()
+    for e in examples:
+        articles.setdefault(e.collection, set()).add(e.doc)
+    named = {name for name, size in sizes.items() if size >= COLLECTION_LEAST and len(articles[name]) > 2}
+    return [e.collection if e.collection and e.collection in named else "others" for e in examples]
 
 
 def _confusion(dimension: Dimension, gold: metrics.Flags, predicted: metrics.Flags) -> Any:

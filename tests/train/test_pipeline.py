@@ -270,7 +270,7 @@ def test_the_final_network_is_the_mean_of_the_folds(
 
 def test_the_card_says_of_what_kind_the_rows_are(trained: SimpleNamespace, params):
     run = trained.run
-    names = ["1-times"] * 120 + ["2-post"] * 110 + ["17"] * 3
+    names = [f"{n % 3}-times" for n in range(120)] + [f"{n % 4}-post" for n in range(110)] + ["17"] * 3
     samples = ["picked"] * 50 + [""] * 183
     rows = [
         replace(run.examples[n % 40], doc=doc, sample=sample, source="user")
