@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from newslean.output import DIGITS
 from newslean.schema import Dimension
 from newslean.tagger import Tagger
+from train.drift_prior import calibration_shares
 from train.drift_reference import (
     Errors,
     Floats,
     Witness,
-    calibration_shares,
     confidence_of,
     errors_of,
     is_model,
@@ -173,26 +174,29 @@ def _compare_lengths(old: Scored, new: Scored, *, seed: int, replicates: int) ->
     return {"reference": float(np.median(lengths[0])), "new": float(np.median(lengths[1])), **found}
 
 
-def _scores_in(scored: Scored, d: Dimension, edges: Floats) -> Counts:
-    """Count probabilities: of the answers (``single``), or of all labels (``multi``)."""
+def _sureness(scored: Scored, d: Dimension) -> Sample:
+    """Give probabilities, of the answers (``single``) or of all labels (``multi``), and the article of each.
+
+    As results are written: else 0.9999999, scored now, would be another value than the 1 that it was stored as.
+    """
     if not d.multi:
-        return count_in_bins(confidence_of(scored, d), scored.groups, edges)
+        return confidence_of(scored, d).round(DIGITS), scored.groups
     values = scored.scores[d.name].astype(float)
-    return count_in_bins(values.ravel(), np.repeat(scored.groups, values.shape[1]), edges)
+    return values.ravel().round(DIGITS), np.repeat(scored.groups, values.shape[1])
 
 
 def _compare_confidence(
     old: Scored | None, errors: Errors | None, new: Scored, d: Dimension, *, seed: int, replicates: int
 ) -> Report | None:
     if old and not old.seen:
-        values = old.scores[d.name].ravel() if d.multi else confidence_of(old, d)
-        edges = decile_edges(values.astype(float))
-        before = _scores_in(old, d, edges)
+        values, groups = _sureness(old, d)
+        edges = decile_edges(values)
+        before = count_in_bins(values, groups, edges)
     elif errors is not None:
         before, edges = Counts(errors.confidence[None, :], summed=True, articles=errors.articles), EQUAL_EDGES
     else:
         return None
-    return compare(before, _scores_in(new, d, edges), seed=seed, replicates=replicates)
+    return compare(before, count_in_bins(*_sureness(new, d), edges), seed=seed, replicates=replicates)
 
 
 def _expected_accuracy(

@@ -13,26 +13,18 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from newslean.baseline import Baseline
-from newslean.calibration import probabilities
 from newslean.errors import DataError, ModelError
 from newslean.manifest import read_manifest
-from newslean.mixed import Mixed, mix_logits
+from newslean.mixed import Mixed
 from newslean.schema import Dimension
 from newslean.tagger import Tagger
-from train.calibrate import MIN_NATURAL
 from train.metrics import BINS, indicator
-from train.prevalence import expectation_maximisation
-from train.record import read_record
 from train.scored import Scored
 
 Floats = NDArray[np.float64]
 
 PARTS = ("held_out", "out_of_fold")
 """Parts of an evaluation, the best witness first: rows set aside are as frequent as in news, others were picked."""
-
-MOST_OFF = 0.02
-"""How far expectation maximisation may miss a share among the very rows that probabilities were calibrated on. Our own
-bound."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +83,8 @@ class Witness:
 def read_errors(folder: Path, tagger: Tagger) -> Witness:
     """Read how a model erred on text that it had not seen, from the reports in its folder.
 
+    A dimension that the first of `PARTS` has not measured is read from the next; one that none has is left out.
+
     Raises
     ------
     ModelError, DataError
@@ -101,92 +95,45 @@ def read_errors(folder: Path, tagger: Tagger) -> Witness:
             f"{folder}: expected a model of the label set of {tagger.manifest.name} {tagger.manifest.version}, which "
             "reads the texts; found one of another. Name with --model the one that is meant."
         )
-    part = next((part for part in PARTS if (folder / "evaluation" / part / "report.json").is_file()), None)
-    if part is None:
+    parts = [part for part in PARTS if (folder / "evaluation" / part / "report.json").is_file()]
+    if not parts:
         raise ModelError(
             f"{folder}: expected evaluation/{PARTS[0]} or {PARTS[1]}/report.json, which python -m train writes; "
             "found none. Name labels or a scored result instead of the model."
         )
+    name, (found, known) = f"{parts[0]} of {folder}", _read_part(folder, parts[0], tagger)
+    missing = [d.name for d in tagger.schema.dimensions if d.name not in found]
+    if missing and parts[1:]:
+        others, _ = _read_part(folder, parts[1], tagger)
+        filled = [dimension for dimension in missing if dimension in others]
+        found |= {dimension: others[dimension] for dimension in filled}
+        name += f" ({', '.join(filled)}: {parts[1]})" if filled else ""
+    return Witness(name, found, known)
+
+
+def _read_part(folder: Path, part: str, tagger: Tagger) -> tuple[dict[str, Errors], float | None]:
+    """Read how a model erred in the dimensions that a report has measured, and its share of unknown words."""
     path = folder / "evaluation" / part / "report.json"
     try:
         report = json.loads(path.read_bytes())
-        dimensions = report["dimensions"]
-        found = {
-            d.name: _from_report(d, dimensions[d.name]["models"][_kind(tagger)], int(dimensions[d.name]["articles"]))
-            for d in tagger.schema.dimensions
-        }
-        words = report.get("unknown_words")
-        known = None if words is None else float(words)
-        return Witness(f"{part} of {folder}", found, known)
+        rows = [(d, report["dimensions"][d.name]) for d in tagger.schema.dimensions]
+        kind, words = kind_of(tagger), report.get("unknown_words")
+        # A dimension that no row of this part has is measured for no model.
+        found = {d.name: _from_report(d, r["models"][kind], int(r["articles"])) for d, r in rows if r["sentences"]}
+        return found, None if words is None else float(words)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, error) from None
+        raise damaged_report(path, error) from None
 
 
-def _damaged(path: Path, error: Exception) -> ModelError:
+def damaged_report(path: Path, error: Exception) -> ModelError:
+    """Say that a model's own report cannot be read."""
     return ModelError(f"{path}: expected the report of this model; {error!r}. Restore the model folder.")
 
 
-def _kind(tagger: Tagger) -> str:
+def kind_of(tagger: Tagger) -> str:
+    """Name the kind of a model as reports do."""
     model = tagger.model
     return "mixed" if isinstance(model, Mixed) else "baseline" if isinstance(model, Baseline) else "transformer"
-
-
-def calibration_shares(folder: Path, tagger: Tagger) -> dict[str, Floats]:
-    """Read the shares of the labels among the rows that a model's probabilities were calibrated on.
-
-    `train.calibrate` takes those out of fold that are natural, which no file in the folder marks: the shares are known
-    only where there are so few rows that all of them were taken, and the report counts all. And they are of use only
-    where probabilities are as frequent as what they promise: from them expectation maximisation must find the shares of
-    these very rows.
-
-    Returns
-    -------
-    dict
-        Dimension to array of shape (labels,), for the dimensions of which they are known and of use.
-
-    Raises
-    ------
-    ModelError
-        If the report or the record of the model is damaged.
-    """
-    path = folder / "evaluation" / "out_of_fold" / "report.json"
-    record = read_record(folder, tagger.schema) if path.is_file() else None
-    if record is None:
-        return {}
-    result = {}
-    try:
-        report, parts, kind = json.loads(path.read_bytes()), record.logits, _kind(tagger)
-        if report["sentences"] < len(record.rows):  # after an update, with rows whose texts were not at hand
-            return {}
-        mixed = kind == "mixed"
-        logits = mix_logits(parts["transformer"], parts["baseline"], tagger.manifest.mix) if mixed else parts[kind]
-        scores = probabilities(logits, tagger.schema, tagger.manifest.calibration)
-        for d in tagger.schema.dimensions:
-            found = report["dimensions"][d.name]
-            if not 0 < found["sentences"] < MIN_NATURAL:
-                continue
-            shares = np.array([found["support"][label] for label in d.labels]) / found["sentences"]
-            if np.abs(maximised_shares(d, scores[d.name], shares) - shares).max() <= MOST_OFF:
-                result[d.name] = shares
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, error) from None
-    return result
-
-
-def maximised_shares(d: Dimension, scores: NDArray[np.float32], prior: Floats) -> Floats:
-    """Estimate the share of each label of a dimension by expectation maximisation, label by label if it is ``multi``.
-
-    Parameters
-    ----------
-    scores : array, shape (sentences, labels)
-    prior : array, shape (labels,)
-        As `calibration_shares` gives it.
-    """
-    values = scores.astype(np.float64)
-    if not d.multi:
-        return expectation_maximisation(values, prior)
-    pairs = [(np.stack([1 - v, v], axis=1), np.array([1 - p, p])) for v, p in zip(values.T, prior, strict=True)]
-    return np.array([expectation_maximisation(*pair)[1] for pair in pairs])
 
 
 def _from_report(d: Dimension, found: dict[str, Any], articles: int) -> Errors:

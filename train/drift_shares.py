@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 
 from newslean.schema import Dimension
-from train.drift_reference import Errors, Floats, maximised_shares
-from train.metrics import indicator
+from train.drift_prior import maximised_shares
+from train.drift_reference import Errors, Floats
+from train.metrics import indicator, interval, resampling_weights
 from train.prevalence import adjusted_count, corrected_shares, join, unmix
 from train.scored import Scored
-from train.shift import sums_by_article
+from train.shift import Counts, design_effect, sums_by_article
 
 Report = dict[str, Any]
 
 MOST_FOR_EM = 5_000
 """Sentences that expectation maximisation looks at, drawn at random."""
+
+NORMAL = 1.96
+"""Of the standard normal distribution, 95 % lie nearer to 0."""
 
 
 def label_shares(
@@ -32,13 +36,13 @@ def label_shares(
     Parameters
     ----------
     prior : array, shape (labels,), optional
-        Of `train.drift_reference.calibration_shares`; without it there is no expectation maximisation.
+        Of `train.drift_prior.calibration_shares`; without it there is no expectation maximisation.
 
     Returns
     -------
     dict
-        By label ``counted``; where errors are known also ``reference``, and ``corrected`` with its ``interval``, ``em``
-        and ``pacc``, each None where it cannot be had.
+        By label ``counted``; where errors are known also ``reference`` with its ``reference_interval``, and
+        ``corrected`` with its ``interval``, ``em`` and ``pacc``, each None where it cannot be had.
     """
     answers = indicator(d, [labels[d.name] for labels in new.answers]).astype(float)
     result: Report = {label: {"counted": float(answers[:, k].mean())} for k, label in enumerate(d.labels)}
@@ -51,13 +55,14 @@ def label_shares(
         corrected = corrected_shares(
             counts, confusion, known=known, by_article=errors.by_article.get(name), seed=seed, replicates=replicates
         )
-        before = _shares_before(old, d, k, confusion)
-        before = confusion.sum(axis=1) / max(confusion.sum(), 1) if before is None else before
+        before = _shares_before(old, d, k, confusion, seed=seed, replicates=replicates)
+        before = before or _shares_reported(errors, confusion, counts + known, seed=seed, replicates=replicates)
         probabilistic = _probabilistic(old, new, d, k)
         for n, label in [(1, name)] if d.multi else enumerate(d.labels):
             shares, low, high = (None, None, None) if corrected is None else (float(part[n]) for part in corrected)
             result[label] |= {
-                "reference": float(before[n]),
+                "reference": float(before[0][n]),
+                "reference_interval": None if before[1] is None else before[1][:, n].tolist(),
                 "corrected": shares,
                 "em": maximised.get(label),
                 "interval": [low, high] if corrected and len(counts) > 1 else None,
@@ -104,16 +109,56 @@ def _maximised(new: Scored, d: Dimension, prior: Floats | None, *, seed: int) ->
     return {label: float(share) for label, share, p in zip(d.labels, shares, prior, strict=True) if 0 < p < 1}
 
 
-def _shares_before(old: Scored | None, d: Dimension, k: int, confusion: Floats) -> Floats | None:
-    """Give the shares in a reference that the model never saw: by its labels, or corrected too where it has none."""
+def _shares_before(
+    old: Scored | None, d: Dimension, k: int, confusion: Floats, *, seed: int, replicates: int
+) -> tuple[Floats, Floats | None] | None:
+    """Give the shares in a reference that the model never saw: by its labels, or corrected too where it has none.
+
+    Their interval is over articles drawn anew, and None where there is but one. The errors that are taken out are those
+    of the new sentences' shares too, whose interval holds what is uncertain about them.
+    """
     if old is None or old.seen:
         return None
-    labelled = [gold[d.name] for gold in old.gold if d.name in gold]
-    if labelled:
-        return np.asarray(_asked(d, k, indicator(d, labelled).astype(float)).mean(axis=0))
-    counts, known = (part.sum(axis=0) for part in _answers_by_article(old, d, k))
-    found = adjusted_count(counts / counts.sum(), confusion)
-    return join(counts / counts.sum() if found is None else found, counts.sum(), known)
+    rows = [n for n, gold in enumerate(old.gold) if d.name in gold]
+    if rows:
+        gold = _asked(d, k, indicator(d, [old.gold[n][d.name] for n in rows]).astype(float))
+        counts = sums_by_article(gold, old.groups[rows])
+        known = np.zeros_like(counts)
+    else:
+        counts, known = _answers_by_article(old, d, k)
+
+    def shares(weights: Floats) -> Floats:
+        answers, others = weights @ counts, weights @ known
+        found = answers / max(answers.sum(), 1)
+        corrected = None if rows else adjusted_count(found, confusion)
+        return join(found if corrected is None else corrected, answers.sum(), others)
+
+    weights = resampling_weights(len(counts), seed=seed, replicates=replicates)
+    bounds = None if weights is None else np.array(interval(np.array([shares(drawn) for drawn in weights])))
+    return shares(np.ones(len(counts))), bounds
+
+
+def _shares_reported(
+    errors: Errors, confusion: Floats, table: Floats, *, seed: int, replicates: int
+) -> tuple[Floats, Floats | None]:
+    """Give the shares in a model's own report, with the normal interval of 95 %.
+
+    It does not tell articles apart: they are taken to be as alike within as the new ones, by the answers. Where many of
+    these are wrong, they are less alike than the labels are, and the interval is a little too narrow.
+
+    Parameters
+    ----------
+    table : array, shape (articles, labels)
+        Sentences with each label in each new article; from a single one nothing follows.
+    """
+    gold = confusion.sum(axis=1)
+    shares = gold / max(gold.sum(), 1)
+    if len(table) < 2:
+        return shares, None
+    part = Counts(gold[None, :], summed=True, articles=errors.articles)
+    effect = design_effect(part, Counts(table), seed=seed, replicates=replicates)
+    width = NORMAL * np.sqrt(shares * (1 - shares) * effect / max(gold.sum(), 1))
+    return shares, np.stack([shares - width, shares + width]).clip(0, 1)
 
 
 def _probabilistic(old: Scored | None, new: Scored, d: Dimension, k: int) -> Floats | None:

@@ -3,7 +3,10 @@
 Knows thresholds and where they come from; measures nothing.
 """
 
+from math import hypot
 from typing import Any
+
+from train.drift_table import dimension_lines, distances, signed
 
 Report = dict[str, Any]
 
@@ -22,8 +25,8 @@ TOKENS_ALARM = 0.01
 """Share of tokens that the tokenizer has no piece for: another script, or damaged text. Our own bound."""
 
 SHARE_WATCH = 0.05
-"""Change of a label's corrected share, the reference lying outside the interval. Our own bound. News changes: alone
-this is a finding, not a fault of the model, so it never says more than to watch."""
+"""Change of a label's corrected share, where it is more than chance does. Our own bound. News changes: alone this is a
+finding, not a fault of the model, so it never says more than to watch."""
 
 FEW_ARTICLES = 20
 """Under this many articles intervals over them are too narrow, and signs come by chance: there is no verdict."""
@@ -139,12 +142,25 @@ def _share_signs(name: str, labels: Report) -> list[tuple[str, str]]:
             )
             signs.append(("watch", what + "only sentences drawn at random and labelled tell"))
             continue
-        outside = not row["interval"][0] <= row["reference"] <= row["interval"][1]
-        if outside and abs(row["corrected"] - row["reference"]) >= SHARE_WATCH:
+        if abs(row["corrected"] - row["reference"]) >= SHARE_WATCH and _differ(row):
             signs.append(
                 ("watch", f"{name}: {label} {row['corrected']:.1%} of the sentences, was {row['reference']:.1%}")
             )
     return signs
+
+
+def _differ(row: Report) -> bool:
+    """Whether a label's share and that of the reference differ by more than chance does, both being uncertain.
+
+    The interval of a difference is taken from those of its parts (Zou and Donner 2008). A row without one of the
+    reference is an older report's, which took its share as known.
+    """
+    new, old = row["corrected"], row["reference"]
+    (low, high), bounds = row["interval"], row.get("reference_interval", [old, old])
+    if bounds is None:  # of a single article
+        return False
+    gap = hypot(new - low, bounds[1] - old) if new > old else hypot(high - new, old - bounds[0])
+    return bool(abs(new - old) > gap)
 
 
 def render_drift(report: Report) -> str:
@@ -166,7 +182,7 @@ def render_drift(report: Report) -> str:
         lines.append("  (the model was trained on the reference: its scores are taken from the model's own reports)")
     lines += ["", *_text_lines(report)]
     for name, found in report["dimensions"].items():
-        lines += ["", *_dimension_lines(name, found)]
+        lines += ["", *dimension_lines(name, found)]
     rows = [row for found in report["dimensions"].values() for row in found["labels"].values()]
     if old["errors"] and any(row.get("em", 0) is None for row in rows):
         lines += ["", "(no EM where the shares that the model is calibrated on are unknown or 0, or EM misses them)"]
@@ -193,7 +209,7 @@ def _text_lines(report: Report) -> list[str]:
         row = report[key]
         if row:
             before = "" if row["reference"] is None else f", was {row['reference']:.2%}"
-            change = f"; difference {_signed(row['difference'], row['interval'])}" if "difference" in row else ""
+            change = f"; difference {signed(row['difference'], row['interval'])}" if "difference" in row else ""
             lines.append(f"{what}: {row['new']:.2%}{before}{change}")
     if report["words"] and report["words"]["reference"] is None:
         lines.append("  (the model's report gives no share to compare with: train again, or name labels or results)")
@@ -202,48 +218,6 @@ def _text_lines(report: Report) -> list[str]:
     if report["length"]:
         row = report["length"]
         lines.append(
-            f"length of a sentence: median {row['new']:.0f} characters, was {row['reference']:.0f}; {_distances(row)}"
+            f"length of a sentence: median {row['new']:.0f} characters, was {row['reference']:.0f}; {distances(row)}"
         )
     return lines
-
-
-def _dimension_lines(name: str, found: Report) -> list[str]:
-    lines = [f"{name}"]
-    if found["confidence"]:
-        lines.append(f"  scores: {_distances(found['confidence'])}")
-    accuracy = found["accuracy"]
-    if accuracy:
-        now = "" if accuracy["new"] is None else f" {accuracy['new']:.1%}, was {accuracy['reference']:.1%};"
-        lines.append(f"  expected accuracy:{now} loss {_signed(accuracy['loss'], accuracy['interval'])}")
-    width = max(map(len, found["labels"]))
-    lines.append(f"  {'share of sentences':<{width}}  {'reference':>9}  {'counted':>8}  corrected (95 %)          EM")
-    for label, row in found["labels"].items():
-        rest = "        -"
-        if row.get("corrected") is not None:
-            bounds = row["interval"]
-            rest = f"{row['corrected']:8.1%} " + (f"[{bounds[0]:.1%}, {bounds[1]:.1%}]" if bounds else "(one article)")
-        before = f"{row['reference']:9.1%}" if "reference" in row else f"{'-':>9}"
-        em = "-" if row.get("em") is None else f"{row['em']:.1%}"
-        lines.append(f"  {label:<{max(width, 18)}}  {before}  {row['counted']:8.1%}  {rest:<24}  {em:>6}")
-    if found["missing_gold"]:
-        lines.append(
-            f"  (not corrected, since errors are unknown: no gold sentence {' or '.join(found['missing_gold'])})"
-        )
-    return lines
-
-
-def _distances(row: Report) -> str:
-    psi, ks = row["psi_interval"], row["ks_interval"]
-    if psi is None:
-        return f"PSI {row['psi']:.3f}, JS {row['js']:.3f}, KS {row['ks']:.3f} (one article: no interval)"
-    return (
-        f"PSI {row['psi']:.3f} [{psi[0]:.3f}, {psi[1]:.3f}] (chance under {row['psi_chance']:.3f}), "
-        f"JS {row['js']:.3f}, "
-        f"KS {row['ks']:.3f} [{ks[0]:.3f}, {ks[1]:.3f}] (chance under {row['ks_chance']:.3f})"
-    )
-
-
-def _signed(value: float, bounds: list[float] | None) -> str:
-    return (
-        f"{value:+.1%} [{bounds[0]:+.1%}, {bounds[1]:+.1%}]" if bounds else f"{value:+.1%} (one article: no interval)"
-    )

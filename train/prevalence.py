@@ -94,7 +94,7 @@ def corrected_shares(
     (shares, low, high) or None
         Of shape (labels,): the estimate, and the percentile interval of 95 % when articles are drawn anew and the
         errors are as uncertain as their numbers say. It holds the estimate, also where errors are so rare that what is
-        drawn lies to one side of it, and reaches up to what `_excess` says. None as for `adjusted_count`.
+        drawn lies to one side of it, and reaches as far as `_unseen` says. None as for `adjusted_count`.
     """
     random = np.random.default_rng(seed)
     known = np.zeros_like(counts) if known is None else known
@@ -110,17 +110,20 @@ def corrected_shares(
         )
     ]
     low, high = np.quantile(np.array(found), [0.025, 0.975], axis=0)
-    most = shares + _excess(counts, drawn, confusion) * counts.sum() / max(counts.sum() + known.sum(), 1e-12)
-    return shares, np.minimum(low, shares), np.minimum(1.0, np.maximum(high, most))
+    lack, excess = _unseen(counts, drawn, confusion) * counts.sum() / max(counts.sum() + known.sum(), 1e-12)
+    low = np.maximum(0.0, np.minimum(low, shares - np.maximum(lack, 0.0)))
+    return shares, low, np.minimum(1.0, np.maximum(high, shares + np.maximum(excess, 0.0)))
 
 
-def _excess(counts: Floats, drawn: Floats, confusion: Floats) -> Floats:
-    """Give how much more frequent than its answers a label may be; of rare ones, articles drawn anew do not show it.
+def _unseen(counts: Floats, drawn: Floats, confusion: Floats) -> Floats:
+    """Give how much less and more frequent than its answers a label may be, shape (2, labels).
 
-    A label that no article has is never drawn. So: the 97.5 % quantile of a share, by Jeffreys' prior, among as many
-    sentences as these are worth by themselves: their number over the design effect, which is how much more shares vary
-    between drawn articles than between drawn sentences (Kish 1965), all labels taken together. What that is more than
-    the share found is divided by how often a sentence with the label gets it.
+    Of rare labels, and of those that nearly all sentences have, articles drawn anew do not show it: a label that no
+    article has is never drawn, nor a sentence without one that all have. So: the 2.5 % and 97.5 % quantiles of a share,
+    by Jeffreys' prior, among as many sentences as these are worth by themselves: their number over the design effect,
+    which is how much more shares vary between drawn articles than between drawn sentences (Kish 1965), all labels taken
+    together. What lies between them and the share found is divided by how often a sentence without the label goes
+    without it, and one with the label gets it.
     """
     totals, found = counts.sum(axis=0), drawn @ counts
     shares = _share(totals)
@@ -128,9 +131,12 @@ def _excess(counts: Floats, drawn: Floats, confusion: Floats) -> Floats:
     varies = (found / np.maximum(found.sum(axis=1, keepdims=True), 1e-12)).var(axis=0).sum()
     # Where all answers are alike, nothing tells how much an article's sentences have in common: each counts once.
     worth = totals.sum() / max(1.0, varies / alone) if alone else float(len(counts))
-    bound = beta.ppf(0.975, shares * worth + 0.5, (1 - shares) * worth + 0.5)
-    recall = (np.diag(confusion) + 0.5) / (confusion.sum(axis=1) + 1)  # Jeffreys' prior again: none found is not never
-    return np.asarray((bound - shares) / recall, dtype=np.float64)
+    low, high = beta.ppf([[0.025], [0.975]], shares * worth + 0.5, (1 - shares) * worth + 0.5)
+    right, gold = np.diag(confusion), confusion.sum(axis=1)
+    without, wrong = gold.sum() - gold, confusion.sum(axis=0) - right
+    # Jeffreys' prior again: none found is not never.
+    recall, specificity = (right + 0.5) / (gold + 1), (without - wrong + 0.5) / (without + 1)
+    return np.stack([(shares - low) / specificity, (high - shares) / recall])
 
 
 def join(shares: Floats, number: float, known: Floats) -> Floats:

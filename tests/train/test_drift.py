@@ -25,7 +25,7 @@ from newslean.tagger import Tagger
 from tests.conftest import SCHEMA_TOML
 from train.assess import tag_examples
 from train.baseline import fit_baseline
-from train.drift import measure_drift
+from train.drift import _compare_confidence, measure_drift
 from train.drift_reference import read_errors
 from train.drift_verdict import judge, render_drift
 from train.labels import Example
@@ -133,6 +133,56 @@ def test_a_dimension_has_the_articles_that_it_was_measured_in(model_folder: Path
     assert witness.articles == 40
 
 
+def test_a_dimension_that_a_report_has_not_measured_is_read_from_the_next_or_left_out(results: Any, model_folder: Path):
+    """No row set aside has its labels."""
+    tagger, parts = Tagger.load(model_folder), {}
+    for part in ("held_out", "out_of_fold"):
+        path = model_folder / "evaluation" / part / "report.json"
+        parts[part] = path, json.loads(path.read_bytes())
+
+    def change(part: str, **changes: Any) -> None:
+        path, report = parts[part]
+        mood = report["dimensions"]["mood"] | changes
+        path.write_text(json.dumps({**report, "dimensions": {**report["dimensions"], "mood": mood}}), encoding="utf-8")
+
+    before, nothing = read_errors(model_folder, tagger), {"sentences": 0, "articles": 0, "models": {}}
+    change("held_out", **nothing)
+    witness = read_errors(model_folder, tagger)
+    assert witness.name == f"{before.name} (mood: out_of_fold)"
+    assert witness.unknown_words == before.unknown_words
+    assert witness.errors["topic"].accuracy == before.errors["topic"].accuracy
+    counted = parts["out_of_fold"][1]["dimensions"]["mood"]["models"]["mixed"]["confusion"]
+    assert witness.errors["mood"].confusions[""].tolist() == counted
+    change("out_of_fold", **nothing)
+    witness = read_errors(model_folder, tagger)
+    assert (witness.name, [*witness.errors]) == (before.name, ["topic"])
+    for reference in (model_folder, results("old", USUAL)):
+        report = measure(reference, results("new", STRANGE), tagger, model_folder)
+        assert report["dimensions"]["mood"]["errors_articles"] is None
+        assert "corrected" not in report["dimensions"]["mood"]["labels"]["flat"]
+    parts["out_of_fold"][0].unlink()
+    assert [*read_errors(model_folder, tagger).errors] == ["topic"]
+    change("held_out", models={})  # it has sentences: damaged
+    with pytest.raises(ModelError, match="expected the report of this model"):
+        read_errors(model_folder, tagger)
+
+
+def test_scores_are_compared_as_they_are_written(results: Any, tagger: Tagger):
+    """A file holds six decimal places: 0.9999999, scored now, is the 1 that was stored."""
+    scored = read_scored(results("old", USUAL), tagger, seed=0)
+    surest = {name: np.zeros_like(values) for name, values in scored.scores.items()}
+    for values in surest.values():
+        values[:, 0] = 1
+    answers = [{"topic": ["metals"], "mood": "rise"}] * len(scored.texts)
+    old = replace(scored, scores=surest, answers=answers)
+    new = replace(old, scores={name: np.abs(values - np.float32(1e-7)) for name, values in surest.items()})
+    for d in tagger.schema.dimensions:
+        assert (new.scores[d.name] != old.scores[d.name]).all()
+        found = _compare_confidence(old, None, new, d, seed=0, replicates=20)
+        assert found is not None
+        assert found["psi"] == pytest.approx(0, abs=1e-9)
+
+
 def test_a_dimension_measured_in_few_articles_brings_no_sign_and_hides_none(
     results: Any, tagger: Tagger, trained: SimpleNamespace
 ):
@@ -140,7 +190,7 @@ def test_a_dimension_measured_in_few_articles_brings_no_sign_and_hides_none(
     for name, found in report["dimensions"].items():
         found["errors_articles"] = 2 if name == "mood" else 40
     report["reference"]["errors_articles"] = 40
-    moved = {"reference": 0.1, "corrected": 0.5, "em": None, "interval": [0.4, 0.6]}
+    moved = {"reference": 0.1, "corrected": 0.5, "em": None, "interval": [0.4, 0.6], "reference_interval": [0.1, 0.2]}
     report["dimensions"]["mood"]["labels"]["flat"] |= moved
     judged = judge(report)
     assert judged["verdict"] == "label again"

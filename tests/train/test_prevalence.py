@@ -105,6 +105,26 @@ def test_answers_that_are_all_alike_have_an_interval():
     assert 0.02 < high[0] < 0.12
 
 
+@pytest.mark.parametrize("share", [0.002, 0.005, 0.01])
+def test_a_label_that_nearly_all_have_may_be_missing_though_all_answers_have_it(share: float):
+    """Its interval reaches as far down as that of the other, rare one reaches up."""
+    random, covered = np.random.default_rng(3), 0
+    for n in range(60):
+        rare = random.binomial(10, share, size=30).astype(float)
+        _, low, high = corrected_shares(np.stack([rare, 10 - rare], axis=1), np.eye(2) * 200, seed=n, replicates=100)
+        covered += low[1] <= 1 - share <= high[1]
+        assert low[1] == pytest.approx(1 - high[0], abs=1e-3)
+    assert covered / 60 >= 0.95
+    confusion = np.array([[190.0, 10.0], [2.0, 198.0]])
+    shares, low, high = corrected_shares(np.tile([0.0, 10.0], (30, 1)), confusion, seed=0, replicates=100)
+    assert (shares[1], high[1]) == (1, 1)
+    assert 0.85 < low[1] < 0.95
+    _, half, _ = corrected_shares(
+        np.tile([0.0, 10.0], (30, 1)), confusion, known=np.tile([0.0, 10.0], (30, 1)), seed=0, replicates=100
+    )
+    assert 1 - half[1] == pytest.approx((1 - low[1]) / 2)
+
+
 @pytest.mark.parametrize("prior", [0.5, 0.2])
 def test_maximisation_finds_shares_that_moved(prior: float):
     """Two normal distributions, calibrated at other shares, seen at 10 to 90."""
