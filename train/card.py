@@ -42,6 +42,9 @@ AT_HAND_PARTS = PARTS | {
 }
 """The same after an update without most of the texts."""
 
+FREQUENT = "fitted to labels as frequent as in"
+"""What stands in the lines that an update keeps, with its calibration."""
+
 LIMITS = (
     "- Labels, shares and leans of whole articles have not been measured. Before you publish a share, code a sample of "
     "your own articles, drawn at random, and correct the share by it (docs/results.md).",
@@ -115,7 +118,8 @@ def updated_card(
         f"of {groups:,} articles and on those of the others that were at hand. All else is as it was: baseline, "
         "calibration and gate",
     ]
-    lines += _rest_lines(manifest, report, params, AT_HAND_PARTS)
+    frequent = [line for line in card.splitlines() if FREQUENT in line]
+    lines += _rest_lines(manifest, report, params, AT_HAND_PARTS, frequent=frequent)
     return "\n".join([*lines, *_limit_lines(manifest), *LIMITS])
 
 
@@ -189,7 +193,7 @@ def _frequency_lines(schema: Schema, examples: Sequence[Example]) -> list[str]:
         rows = [e for e, chosen in zip(examples, natural[d.name], strict=True) if chosen and d.name in e.labels]
         shares = indicator(d, [e.labels[d.name] for e in rows]).mean(0) if rows else [0.0] * len(d.labels)
         told = ", ".join(f"{label} {share:.1%}" for label, share in zip(d.labels, shares, strict=True))
-        told = f"fitted to labels as frequent as in {len(rows):,} of these {schema.unit}s: {told}"
+        told = f"{FREQUENT} {len(rows):,} of these {schema.unit}s: {told}"
         lines.append(f"- {d.name}: {told}")
     return lines
 
