@@ -5,6 +5,7 @@ Knows processes; knows neither what is read nor where results go.
 
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -59,17 +60,29 @@ def score_locally(pieces: Iterable[Piece], settings: ScorerSettings, *, workers:
         while waiting:
             yield _finished(*waiting.popleft())
     except BrokenProcessPool:
+        _let_go(pool)
         raise NewsleanError(
             "expected the workers to go on; found that one has ended, as happens when memory runs out. "
             "The same command goes on where it was: give it fewer --workers."
         ) from None
     except BaseException:  # nobody waits for what is under way
         held.close()
+        _let_go(pool)
         raise
     finally:
         pool.shutdown(cancel_futures=True)
         held.close()
         leash.close()
+
+
+def _let_go(pool: ProcessPoolExecutor) -> None:
+    """Have a pool write no more to workers that are ending.
+
+    Before Python 3.11.5 it waits for ever for a large batch to be read that was half written when its workers ended
+    (CPython issue 94777).
+    """
+    if sys.version_info < (3, 11, 5):
+        pool._call_queue._reader.close()  # type: ignore[attr-defined,unused-ignore]
 
 
 def _submit(pool: ProcessPoolExecutor, batch: pa.RecordBatch) -> "Future[pa.RecordBatch]":
