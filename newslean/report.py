@@ -141,8 +141,10 @@ def _lean(article: TaggedArticle, dimension: Dimension, width: int, color: bool,
     """Say the lean in words and as a mark on a line from the second of the pair to the first."""
     lean = article.lean[dimension.name]
     first, second = dimension.opposites[0]
-    if lean:
+    if abs(lean) >= 0.005:
         words = f"lean {lean:+.2f} towards {first if lean > 0 else second}"
+    elif lean:
+        words = f"lean 0.00: nearly balanced between {first} and {second}"
     elif article.shares[dimension.name][first] == article.shares[dimension.name][second] > 0:
         words = f"lean 0.00: balanced between {first} and {second}"
     else:

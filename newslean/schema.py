@@ -152,7 +152,8 @@ def schema_from_dict(data: Mapping[str, Any], *, where: str) -> Schema:
             row["kind"],
             tuple(row["labels"]),
             row.get("neutral"),
-            tuple((a, b) for a, b in row.get("opposites", ())),
+            # A side's label that was merged into the neutral one has no opposite any more.
+            tuple((a, b) for a, b in row.get("opposites", ()) if row.get("neutral") not in (a, b)),
         )
         for row in rows
     )
@@ -221,8 +222,6 @@ def _row_faults(row: object, n: int) -> list[str]:
         _is_strings(p) and len(p) == 2 and {*p} <= {*labels} and p[0] != p[1] for p in pairs
     ):
         faults.append(f"{where}: expected opposites to be pairs of its labels; found {pairs!r}")
-    elif any(row.get("neutral") in pair for pair in pairs):
-        faults.append(f"{where}: expected opposites without the neutral label; found {pairs!r}")
     return faults
 
 

@@ -47,13 +47,18 @@ def test_dimensions_by_name(schema: Schema):
         ({**SINGLE, "opposites": [["rise", "calm"]]}, "pairs of its labels"),
         ({**SINGLE, "opposites": [["rise", "rise"]]}, "pairs of its labels"),
         ({**SINGLE, "opposites": [["rise"]]}, "pairs of its labels"),
-        ({**SINGLE, "opposites": [["rise", "flat"]]}, "opposites without the neutral label"),
     ],
 )
 def test_a_faulty_dimension_is_named(row: Any, expected: str):
     message = faults(row)
     assert expected in message
     assert message.startswith("here.toml: ")
+
+
+def test_the_neutral_label_has_no_opposite():
+    """As a migration once left it, where a side was merged into the neutral label."""
+    schema = schema_from_dict({"dimensions": [{**SINGLE, "opposites": [["rise", "flat"]]}]}, where="t")
+    assert schema["mood"].opposites == ()
 
 
 def test_a_single_dimension_may_do_without_a_neutral_label():

@@ -89,9 +89,9 @@ def calibrate(
 ) -> Calibration:
     """Fit how logits become probabilities and labels.
 
-    Temperature, and the beta of a neutral label, by the least log loss (Guo et al. 2017, Kull et al. 2017); a
-    threshold per ``multi`` label, and one for all but the neutral label of a ``single`` dimension, by the best
-    (macro-)F1, smoothed over neighbouring values so that one lucky sentence does not decide.
+    Temperature, and the beta of a neutral label, by the least log loss and a weak prior (Guo et al. 2017, Kull et al.
+    2017, `PRIOR`); a threshold per ``multi`` label, and one for all but the neutral label of a ``single`` dimension, by
+    the best (macro-)F1, smoothed over neighbouring values so that one lucky sentence does not decide.
 
     Parameters
     ----------

@@ -46,8 +46,8 @@ FREQUENT = "fitted to labels as frequent as in"
 """What stands in the lines that an update keeps, with its calibration."""
 
 LIMITS = (
-    "- Labels, shares and leans of whole articles have not been measured. Before you publish a share, code a sample of "
-    "your own articles, drawn at random, and correct the share by it (docs/results.md).",
+    "- Labels, shares and leans that are summed up over an article have not been measured. Before you publish a share, "
+    "code a sample of your own articles, drawn at random, and correct the share by it (docs/results.md).",
     "",
 )
 
@@ -64,6 +64,7 @@ def render_card(
     shares: Mapping[str, float] | None = None,
     beside: int = 0,
     updated: str = "",
+    calibrated: Sequence[Example] | None = None,
 ) -> str:
     """Write the model card as Markdown.
 
@@ -83,6 +84,8 @@ def render_card(
         Sentences that the baseline in the same folder was fitted on.
     updated : str
         Version of the model whose network was trained further; "" for one trained from scratch.
+    calibrated : sequence of Example, optional
+        What probabilities were fitted on, where the transformer was trained on a part of it.
     """
     lines = _head_lines(manifest)
     parts = [(first, ", learnt before all others"), (examples, ""), (unmeasured, ", of known articles: not measured")]
@@ -93,7 +96,8 @@ def render_card(
             "sample of the others. Out of fold, only the new rows are answered by networks so trained; the numbers on "
             "all others are those of the networks before the update"
         )
-    lines += _rest_lines(manifest, report, params, PARTS, frequent=_frequency_lines(manifest.schema, examples))
+    frequent = _frequency_lines(manifest.schema, examples if calibrated is None else calibrated)
+    lines += _rest_lines(manifest, report, params, PARTS, frequent=frequent)
     return "\n".join([*lines, *_limit_lines(manifest), *LIMITS])
 
 

@@ -160,7 +160,7 @@ def _changed_row(row: dict[str, Any], change: Change) -> dict[str, Any]:
     elif "neutral" in row:
         row["neutral"] = changed_value(row["neutral"], change)
     pairs = [changed_value(pair, change) for pair in row.pop("opposites", [])]
-    pairs = [pair for n, pair in enumerate(pairs) if len(pair) == 2 and pair not in pairs[:n]]
+    pairs = [p for n, p in enumerate(pairs) if len(p) == 2 and row.get("neutral") not in p and p not in pairs[:n]]
     return row | ({"opposites": pairs} if pairs else {})
 
 

@@ -180,5 +180,6 @@ def _card(run: Run, manifest: Manifest, report: Report, gate: GateFit | None) ->
         shares=run.shares,
         beside=len(run.examples) + len(run.first),
         updated=run.start,
+        calibrated=run.examples,
     )
     return with_gate(card, gate)

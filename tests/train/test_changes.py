@@ -43,6 +43,7 @@ def test_what_becomes_of_the_schema() -> None:
     assert schema(("merge", "stance:east,west=side"))["stance"].opposites == ()
     assert schema(("merge", "topic:chips,code=code"))["topic"].labels == ("code", "tests")
     assert schema(("drop", "stance:west"))["stance"].opposites == ()
+    assert schema(("drop", "stance:west=none"))["stance"].opposites == ()
     assert schema(("drop", "topic")).names == ("stance",)
     for value in ("stance:none", "stance:none=closing"):
         assert (dropped := schema(("drop", value))["stance"]).neutral is None

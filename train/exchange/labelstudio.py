@@ -67,7 +67,8 @@ def read(path: Path, naming: Naming, faults: Faults) -> list[Raw]:
 
 def write(tasks: list[Task], schema: Schema) -> bytes:
     """Write tasks with annotations and predictions, to be imported into a project set up by `setup`."""
-    return json_list(_task(task, schema) for task in tasks)
+    texts = {(task.doc, task.n): task.text for task in tasks}
+    return json_list(_task(task, schema, texts.get((task.doc, task.n - 1), "")) for task in tasks)
 
 
 def setup(schema: Schema) -> bytes:
@@ -89,8 +90,14 @@ def setup(schema: Schema) -> bytes:
     return "\n".join([*lines, "</View>", ""]).encode()
 
 
-def _task(task: Task, schema: Schema) -> dict[str, Any]:
-    data = {CONTEXT: task.about.get("before") or "", TEXT: task.text, "doc": task.doc, "n": task.n, **task.about}
+def _task(task: Task, schema: Schema, previous: str) -> dict[str, Any]:
+    data = {
+        CONTEXT: task.about.get("before", previous) or "",
+        TEXT: task.text,
+        "doc": task.doc,
+        "n": task.n,
+        **task.about,
+    }
     return {
         "data": {**data, PAYLOAD: payload_of(task, schema)},
         "annotations": [

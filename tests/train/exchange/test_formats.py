@@ -79,6 +79,8 @@ def test_what_sets_a_tool_up_has_the_label_set(schema):
     for about in ({}, {"before": "It rained."}):  # Label Studio takes no task without what is shown
         [studio] = json.loads(FORMATS["labelstudio"].write([Task("d", 1, "x", about)], schema))
         assert [studio["data"][name] for name in shown] == [about.get("before", ""), "x"]
+    pair = json.loads(FORMATS["labelstudio"].write([Task("d", 0, "w"), Task("d", 1, "x"), Task("e", 2, "y")], schema))
+    assert [studio["data"][shown[0]] for studio in pair] == ["", "w", ""]
     labels = json.loads(FORMATS["doccano"].setup(schema))
     assert [label["text"] for label in labels][:3] == ["topic:metals", "topic:weather", "mood:rise"]
     assert json.loads(FORMATS["prodigy"].setup(schema))["choice_style"] == "multiple"
