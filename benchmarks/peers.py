@@ -120,18 +120,18 @@ def score(d: Dimension, examples: Sequence[Any], found: list[list[list[int]]]) -
     """
     import numpy as np
 
-    from train import metrics
+    from train import bootstrap, metrics
     from train.experiment import REPLICATES, mean_over_seeds
 
     rows = [n for n, e in enumerate(examples) if d.name in e.labels]
     gold, groups = metrics.indicator(d, [examples[n].labels[d.name] for n in rows]), [examples[n].group for n in rows]
     counts = [metrics.count(gold, np.array(seed, dtype=bool)[rows], groups) for seed in found]
     seeds = [float(c.weighted(np.ones(len(c.total))).macro_f1()) for c in counts]
-    weights = metrics.resampling_weights(len({*groups}), seed=0, replicates=REPLICATES)
+    weights = bootstrap.resampling_weights(len({*groups}), seed=0, replicates=REPLICATES)
     bounds = None
     if weights is not None:
-        drawn = mean_over_seeds([metrics.drawn_macro_f1(c, weights) for c in counts], seed=1)
-        bounds = [round(bound, 4) for bound in metrics.interval(drawn)]
+        drawn = mean_over_seeds([bootstrap.drawn_macro_f1(c, weights) for c in counts], seed=1)
+        bounds = [round(bound, 4) for bound in bootstrap.interval(drawn)]
     return {"mean": round(mean(seeds), 4), "interval": bounds, "seeds": [round(value, 4) for value in seeds]}
 
 

@@ -145,7 +145,7 @@ def _lean(article: TaggedArticle, dimension: Dimension, width: int, color: bool,
         words = f"lean {lean:+.2f} towards {first if lean > 0 else second}"
     elif lean:
         words = f"lean 0.00: nearly balanced between {first} and {second}"
-    elif article.shares[dimension.name][first] == article.shares[dimension.name][second] > 0:
+    elif article.shares[dimension.name][first]:
         words = f"lean 0.00: balanced between {first} and {second}"
     else:
         words = f"lean 0.00: no {unit} says {first} or {second}"

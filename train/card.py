@@ -197,17 +197,14 @@ def _frequency_lines(schema: Schema, examples: Sequence[Example]) -> list[str]:
         rows = [e for e, chosen in zip(examples, natural[d.name], strict=True) if chosen and d.name in e.labels]
         shares = indicator(d, [e.labels[d.name] for e in rows]).mean(0) if rows else [0.0] * len(d.labels)
         told = ", ".join(f"{label} {share:.1%}" for label, share in zip(d.labels, shares, strict=True))
-        told = f"{FREQUENT} {len(rows):,} of these {schema.unit}s: {told}"
-        lines.append(f"- {d.name}: {told}")
+        lines.append(f"- {d.name}: {FREQUENT} {len(rows):,} of these {schema.unit}s: {told}")
     return lines
 
 
 def _of_which(rows: Sequence[Example]) -> str:
     """Say which collections rows are of, and how many a model chose."""
-    sizes = Counter(collections_of(rows))
-    told = ", ".join(
-        f"{name} {size:,}" for name, size in sorted(sizes.items(), key=lambda item: (item[0] == "others", -item[1]))
-    )
+    sizes = sorted(Counter(collections_of(rows)).items(), key=lambda item: (item[0] == "others", -item[1]))
+    told = ", ".join(f"{name} {size:,}" for name, size in sizes)
     picked = sum(e.picked for e in rows)
     parts = [f"by collection {told}"] * (len(sizes) > 1) + [f"{picked:,} of them chosen by a model"] * bool(picked)
     return "".join(f"; {part}" for part in parts)

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from newslean.schema import Dimension, Labels, Schema
-from train import metrics
+from train import bootstrap, metrics
 from train.labels import Example
 from train.measure import FEW_ARTICLES
 
@@ -116,7 +116,7 @@ def _compare_dimension(
         metrics.count(gold, metrics.indicator(d, [_known(d, given[n]) for n in rows]), groups) for given in answers
     ]
     articles = len({*groups})
-    weights = metrics.resampling_weights(articles, seed=seed, replicates=REPLICATES)
+    weights = bootstrap.resampling_weights(articles, seed=seed, replicates=REPLICATES)
     totals = [c.weighted(np.ones(articles)) for c in counts]
     drawn = None if weights is None else [c.weighted(weights) for c in counts]
     f1, samples = [c.f1() for c in totals], None if drawn is None else [c.f1() for c in drawn]
@@ -125,7 +125,7 @@ def _compare_dimension(
         row, away = _pair([f[k] for f in f1], None if samples is None else [s[:, k] for s in samples])
         joint = None if away is None else _joint_interval(row, away, articles=articles, together=together)
         labels[label] = {"support": int(gold[:, k].sum()), **row, "joint_interval": joint}
-    macros = None if weights is None else [metrics.drawn_macro_f1(c, weights) for c in counts]
+    macros = None if weights is None else [bootstrap.drawn_macro_f1(c, weights) for c in counts]
     macro, _ = _pair([c.macro_f1() for c in totals], macros)
     return {"sentences": len(rows), "articles": articles, "macro_f1": macro, "labels": labels}
 
@@ -135,7 +135,7 @@ def _pair(values: Sequence[Any], samples: Sequence[Any] | None) -> tuple[Compari
     old, new = (float(value) for value in values)
     away = None if samples is None else samples[1] - samples[0]
     row = {"current": round(old, 6), "new": round(new, 6), "difference": round(new - old, 6)}
-    return {**row, "interval": None if away is None else [round(b, 6) for b in metrics.interval(away)]}, away
+    return {**row, "interval": None if away is None else [round(b, 6) for b in bootstrap.interval(away)]}, away
 
 
 def _joint_interval(row: Comparison, away: metrics.Floats, *, articles: int, together: int) -> list[float]:

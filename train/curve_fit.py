@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeWarning, curve_fit
 
 from newslean.schema import Schema
-from train import metrics
+from train import bootstrap, metrics
 from train.labels import Example
 
 REPLICATES = 100
@@ -69,7 +69,7 @@ def _project(
         "now": here,
         "twice": there,
         "gain": there - here,
-        "interval": metrics.interval(np.array(gains)) if gains else None,
+        "interval": bootstrap.interval(np.array(gains)) if gains else None,
         "needed": int(enough[0] - now) if len(enough) else None,
         "law": dict(zip("abc", map(float, fit), strict=True)),
     }

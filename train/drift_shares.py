@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from newslean.schema import Dimension
+from train.bootstrap import interval, resampling_weights
 from train.drift_prior import maximised_shares
 from train.drift_reference import Errors, Floats
-from train.metrics import indicator, interval, resampling_weights
+from train.metrics import indicator
 from train.prevalence import adjusted_count, corrected_shares, join, unmix
 from train.scored import Scored
 from train.shift import Counts, design_effect, sums_by_article

@@ -13,7 +13,7 @@ import numpy as np
 
 from newslean.files import write_file
 from newslean.schema import Schema
-from train import metrics
+from train import bootstrap
 from train.labels import Example
 from train.measure import Predictions, Report, measure_dimension
 from train.plots import draw_all
@@ -63,7 +63,7 @@ def evaluate(
     report: Report = {
         "seed": seed,
         # Of the dimension with the most articles: another may have had more.
-        "replicates": metrics.drawn_replicates(max(d["articles"] for d in dimensions.values()), replicates),
+        "replicates": bootstrap.drawn_replicates(max(d["articles"] for d in dimensions.values()), replicates),
         "sentences": len(examples),
         "articles": len({example.group for example in examples}),
         "models": [p.name for p in predictions],

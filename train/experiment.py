@@ -19,7 +19,7 @@ from newslean.errors import DataError
 from newslean.files import write_file
 from newslean.schema import Dimension, Schema
 from newslean.tagger import Logits
-from train import metrics
+from train import bootstrap, metrics
 from train.arrays import read_arrays, write_arrays
 from train.baseline import fit_baseline
 from train.calibrate import hard_labels
@@ -121,7 +121,7 @@ def mean_over_seeds(scores: Sequence[metrics.Floats], *, seed: int) -> metrics.F
         Of the draw; another than that of the articles. Two means drawn alike are paired, seed by seed.
     """
     table = np.array(scores)
-    drawn = metrics.resampling_weights(len(table), seed=seed, replicates=table.shape[1])
+    drawn = bootstrap.resampling_weights(len(table), seed=seed, replicates=table.shape[1])
     return np.asarray(table.mean(axis=0) if drawn is None else (drawn.T * table).sum(axis=0) / len(table))
 
 
@@ -219,7 +219,7 @@ def _line(d: Dimension, found: dict[int, Logits], other: dict[int, Logits], held
         return f"| {d.name} |{' no data |' * (3 if other else 2)}"
     groups = [held_out[n].group for n in rows]
     gold = metrics.indicator(d, [held_out[n].labels[d.name] for n in rows])
-    weights = metrics.resampling_weights(len({*groups}), seed=seed, replicates=REPLICATES)
+    weights = bootstrap.resampling_weights(len({*groups}), seed=seed, replicates=REPLICATES)
 
     def scores(logits: dict[int, Logits], draw: int) -> tuple[list[float], Any]:
         """Macro-F1 of each seed, and of the mean seed in each replicate."""
@@ -227,7 +227,7 @@ def _line(d: Dimension, found: dict[int, Logits], other: dict[int, Logits], held
         whole = [float(c.weighted(np.ones(len(c.total))).macro_f1()) for c in counts]
         if weights is None:
             return whole, None
-        return whole, mean_over_seeds([metrics.drawn_macro_f1(c, weights) for c in counts], seed=draw)
+        return whole, mean_over_seeds([bootstrap.drawn_macro_f1(c, weights) for c in counts], seed=draw)
 
     values, drawn = scores(found, seed + 1)
     cells = [", ".join(f"{value:.3f}" for value in values), _cell(float(np.mean(values)), drawn)]
@@ -242,5 +242,5 @@ def _line(d: Dimension, found: dict[int, Logits], other: dict[int, Logits], held
 def _cell(value: float, drawn: Any) -> str:
     if drawn is None:
         return f"{value:.3f}"
-    low, high = metrics.interval(drawn)
+    low, high = bootstrap.interval(drawn)
     return f"{value:.3f} ({low:.3f} to {high:.3f})"

@@ -86,8 +86,7 @@ class GateFit:
             f"gate: skips {self.skipped:.1%} of {self.others:,} sentences without a label{behind}; of "
             f"{self.relevant:,} with one it loses {self.lost:.2%} (the collection with the most), {self.stray:.2%} if "
             "they stood in articles about other things. Words are out of fold; the threshold was chosen by these rows, "
-            "so that at most "
-            f"{MAX_LOST:.1%} is lost"
+            f"so that at most {MAX_LOST:.1%} is lost"
         )
 
 

@@ -15,7 +15,7 @@ from sklearn.metrics import confusion_matrix
 
 from newslean.results import Scores
 from newslean.schema import Dimension, Labels
-from train import metrics
+from train import bootstrap, metrics
 from train.labels import Example
 from train.measure_scores import measure_scores
 
@@ -76,19 +76,20 @@ def measure_dimension(
     result["notes"] = _notes(result)
     if not kept:
         return result
-    weights = metrics.resampling_weights(result["articles"], seed=seed, replicates=replicates)
-    macros = {}
+    weights = bootstrap.resampling_weights(result["articles"], seed=seed, replicates=replicates)
+    macros, sources, collections = {}, [example.source for example in kept], collections_of(kept)
     for name, values in answers.items():
         predicted = metrics.indicator(dimension, values)
         counts = metrics.count(gold, predicted, groups)
+        f1 = None if weights is None else bootstrap.drawn_f1(counts, weights)
+        macros[name] = None if f1 is None else bootstrap.macro_of(f1)
         result["models"][name] = {
-            **_measure_answers(dimension, counts, weights),
-            "sources": _measure_parts(dimension, gold, predicted, [example.source for example in kept]),
-            "collections": _measure_parts(dimension, gold, predicted, collections_of(kept)),
+            **_measure_answers(dimension, counts, weights, f1),
+            "sources": _measure_parts(dimension, gold, predicted, sources),
+            "collections": _measure_parts(dimension, gold, predicted, collections),
             "confusion": _confusion(dimension, gold, predicted),
             **measure_scores(dimension, gold, predicted, probabilities[name], groups, weights),
         }
-        macros[name] = None if weights is None else metrics.drawn_macro_f1(counts, weights)
     result["differences"] = [_difference(result["models"], macros, next(iter(macros)), name) for name in [*macros][1:]]
     return result
 
@@ -135,20 +136,20 @@ def _notes(result: Report) -> list[str]:
     return notes
 
 
-def _measure_answers(dimension: Dimension, counts: metrics.Counts, weights: metrics.Floats | None) -> Report:
-    """Give F1 values and the like with their intervals."""
+def _measure_answers(
+    dimension: Dimension, counts: metrics.Counts, weights: metrics.Floats | None, f1: metrics.Floats | None
+) -> Report:
+    """Give F1 values and the like with their intervals; ``f1`` is that of each label in each replicate."""
     total = counts.weighted(np.ones(len(counts.total)))
     resampled = None if weights is None else counts.weighted(weights)
-    exact = "exact_match" if dimension.multi else "accuracy"
-    result: Report = {}
-    result |= {"macro_f1": total.macro_f1(), "macro_f1_interval": None}
-    bounds = None
-    if weights is not None:
-        result["macro_f1_interval"] = metrics.interval(metrics.drawn_macro_f1(counts, weights))
-        bounds = np.transpose(metrics.interval(metrics.drawn_f1(counts, weights)))
-    for name, value in (("micro_f1", "micro_f1"), (exact, "exact_share")):
+    bounds = None if f1 is None else np.transpose(bootstrap.interval(f1))
+    result: Report = {
+        "macro_f1": total.macro_f1(),
+        "macro_f1_interval": None if f1 is None else bootstrap.interval(bootstrap.macro_of(f1)),
+    }
+    for name, value in (("micro_f1", "micro_f1"), ("exact_match" if dimension.multi else "accuracy", "exact_share")):
         result[name] = getattr(total, value)()
-        result[f"{name}_interval"] = None if resampled is None else metrics.interval(getattr(resampled, value)())
+        result[f"{name}_interval"] = None if resampled is None else bootstrap.interval(getattr(resampled, value)())
     result["labels"] = {
         label: {
             "precision": metrics.ratio(total.tp[n], total.tp[n] + total.fp[n]),
@@ -212,7 +213,7 @@ def _difference(models: Report, macros: dict[str, metrics.Floats | None], first:
         "model": second,
         "against": first,
         "macro_f1": models[second]["macro_f1"] - models[first]["macro_f1"],
-        "interval": None if gain is None else metrics.interval(gain),
+        "interval": None if gain is None else bootstrap.interval(gain),
         "share_above_zero": None if gain is None else (gain > 0).mean(),
     }
 

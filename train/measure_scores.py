@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from newslean.schema import Dimension
-from train import metrics
+from train import bootstrap, metrics
 from train.metrics import Flags, Floats
 from train.shift import sums_by_article
 
@@ -32,7 +32,7 @@ def measure_scores(
     groups : array of str, shape (sentences,)
         The article of each.
     weights : array, shape (replicates, articles), optional
-        Of `metrics.resampling_weights`; None where there are no intervals.
+        Of `bootstrap.resampling_weights`; None where there are no intervals.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def measure_scores(
     return {
         "calibration": {
             **metrics.reliability(confidence, correct),
-            "ece_interval": None if weights is None else metrics.interval(_ece(confidence, correct, groups, weights)),
+            "ece_interval": None if weights is None else bootstrap.interval(_ece(confidence, correct, groups, weights)),
             "confidence": confidence.mean(),
             "brier": metrics.brier_score(gold, scores),
             "log_loss": metrics.log_loss(scores[gold]),
@@ -75,7 +75,7 @@ def _calibration_by_label(
     drawn = None if weights is None else np.mean([_ece(s, truth, groups, weights) for truth, s in pairs], axis=0)
     return {
         **means,
-        "ece_interval": None if drawn is None else metrics.interval(drawn),
+        "ece_interval": None if drawn is None else bootstrap.interval(drawn),
         "confidence": np.maximum(scores, 1 - scores).mean(),
         "bins": metrics.reliability(scores.ravel(), gold.ravel())["bins"],
         "labels": labels,
@@ -111,4 +111,4 @@ def _selective_intervals(
 def _share_interval(right: Floats, total: Floats) -> list[float] | None:
     """Give the interval of a share over the replicates that hold anything to divide by."""
     there = total > 0
-    return metrics.interval(right[there] / total[there]) if there.any() else None
+    return bootstrap.interval(right[there] / total[there]) if there.any() else None

@@ -20,9 +20,6 @@ Answer = str | list[str]
 BINS = 15
 """Bins of a reliability diagram, as in Guo et al. (2017)."""
 
-MAX_WEIGHTS = 20_000_000
-"""Numbers in a table of resampling weights."""
-
 CONFIDENCES = (0.0, *(round(0.5 + 0.05 * step, 2) for step in range(10)))
 """Least confidences at which selective prediction is reported; 0 keeps everything."""
 
@@ -99,58 +96,6 @@ def count(gold: Flags, predicted: Flags, groups: Sequence[str] | NDArray[np.str_
 
     exact = (gold == predicted).all(axis=1)
     return Counts(add(gold & predicted), add(~gold & predicted), add(gold & ~predicted), add(exact), add(exact | True))
-
-
-def drawn_f1(counts: Counts, weights: Floats) -> Floats:
-    """F1 of each label in each bootstrap replicate, shape (replicates, labels); NaN where no article drawn has it.
-
-    A label that no article has at all counts as 0, as in the estimate: `Counts.f1`.
-
-    Parameters
-    ----------
-    counts : Counts
-        Per group.
-    weights : array, shape (replicates, groups)
-        As `resampling_weights` gives them.
-    """
-    drawn = counts.weighted(weights)
-    unmeasured = (counts.tp + counts.fn).sum(axis=0) == 0
-    return np.where((drawn.tp + drawn.fn > 0) | unmeasured, drawn.f1(), np.nan)
-
-
-def drawn_macro_f1(counts: Counts, weights: Floats) -> Floats:
-    """Macro-F1 in each bootstrap replicate, shape (replicates,), over the labels that `drawn_f1` knows there.
-
-    To count those that chance left out as 0 would draw all intervals down, below the estimate where many are rare.
-    """
-    f1 = drawn_f1(counts, weights)
-    known = ~np.isnan(f1)
-    return ratio(np.nansum(f1, axis=1), known.sum(axis=1))
-
-
-def drawn_replicates(groups: int, replicates: int) -> int:
-    """Give how many of the replicates asked for `resampling_weights` draws."""
-    return min(replicates, max(200, MAX_WEIGHTS // max(groups, 1)))
-
-
-def resampling_weights(groups: int, *, seed: int, replicates: int) -> Floats | None:
-    """Draw how often each group stands in each bootstrap replicate, shape (replicates, groups).
-
-    Whole articles are drawn, because sentences of one article are no independent
-    witnesses (the cluster bootstrap: Davison and Hinkley 1997, section 3.8).
-    None for fewer than two groups, from which nothing can be learnt this way. With very many groups there are fewer
-    replicates, at least 200, so that they fit into memory: intervals are narrow then anyway.
-    """
-    if groups < 2:
-        return None
-    replicates = drawn_replicates(groups, replicates)
-    return np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=replicates).astype(float)
-
-
-def interval(replicates: Floats) -> list[Any]:
-    """Give the percentile interval of 95 %, ``[low, high]``, over the first axis, past replicates that are NaN."""
-    bounds: list[Any] = np.nanquantile(replicates, [0.025, 0.975], axis=0).tolist()
-    return bounds
 
 
 def reliability(confidence: Floats, correct: Flags, *, bins: int = BINS) -> dict[str, Any]:

@@ -91,8 +91,7 @@ def read_scored(
     path : Path
         Results of ``predict.py --format json`` (a list, one article, or an article a line); rows of a scored dump
         (.jsonl or .parquet: a sentence a row with text, labels and scores); a label file or folder, scored with the
-        model; a .txt file, each of whose lines is taken for an article, as `train.candidates` takes it for a text by
-        itself; or any dump of articles, scored with the model too.
+        model; a .txt file, each of whose lines is taken for an article; or any dump of articles, scored too.
     seed : int
         For the articles that are kept where there are more than `train.scored_rows.MOST_ARTICLES`.
     model : Path, optional

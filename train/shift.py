@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import rel_entr
 from scipy.stats import f as fisher
 
-from train.metrics import interval, resampling_weights
+from train.bootstrap import interval, resampling_weights
 
 Floats = NDArray[np.float64]
 

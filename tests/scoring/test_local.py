@@ -68,9 +68,17 @@ def test_a_model_that_does_not_load_is_told_as_it_is(tmp_path: Path, schema, cap
     assert capfd.readouterr().err == ""
 
 
-def test_a_worker_that_is_killed(model: Path):
+def large_pieces() -> Iterator[Piece]:
+    """Batches that take most of a second, and are larger than what a pipe holds."""
+    text = "Copper climbed in Arlen. " * 8_000
+    steps = [Step(Record(Article("d", text), None, None, None, ""), Start(0, n), 0) for n in range(12)]
+    return cut(steps, first=0, articles=1)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_worker_that_is_killed(model: Path, large: bool):
     before = children()
-    scored = score_locally(pieces(200), ScorerSettings(str(model)), workers=2)
+    scored = score_locally(large_pieces() if large else pieces(200), ScorerSettings(str(model)), workers=2)
     next(scored)
     workers = [p for p in children() if p not in before]
     os.kill(workers[0].pid, signal.SIGKILL)
@@ -81,9 +89,7 @@ def test_a_worker_that_is_killed(model: Path):
 
 def test_who_stops_early_waits_for_nothing(model: Path):
     """What is under way is given up, and the workers go."""
-    text = "Copper climbed in Arlen. " * 8_000  # most of a second
-    steps = [Step(Record(Article("d", text), None, None, None, ""), Start(0, n), 0) for n in range(12)]
-    scored = score_locally(cut(steps, first=0, articles=1), ScorerSettings(str(model)), workers=2)
+    scored = score_locally(large_pieces(), ScorerSettings(str(model)), workers=2)
     next(scored)
     workers = active_children()
     scored.close()

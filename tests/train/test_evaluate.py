@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 from newslean.schema import Dimension, Schema
-from train import metrics
+from train import bootstrap
 from train.evaluate import Predictions, evaluate, readme_table, render_report, write_report
 from train.labels import Example
 from train.plots import draw_all
@@ -161,9 +161,9 @@ def test_one_article_has_no_interval_and_says_why(examples, predictions):
 
 def test_the_report_says_how_many_replicates_were_drawn(examples, predictions, monkeypatch):
     """Of very many articles there are fewer than were asked for."""
-    monkeypatch.setattr(metrics, "MAX_WEIGHTS", 12 * 300)
+    monkeypatch.setattr(bootstrap, "MAX_WEIGHTS", 12 * 300)
     for asked, drawn in ((2000, 300), (250, 250)):
-        assert len(metrics.resampling_weights(12, seed=1, replicates=asked)) == drawn
+        assert len(bootstrap.resampling_weights(12, seed=1, replicates=asked)) == drawn
         report = evaluate(SCHEMA, examples, predictions, seed=1, replicates=asked)
         assert f"over articles ({drawn} replicates, seed 1)" in render_report(report)
 
@@ -272,7 +272,7 @@ def test_calibration_and_confident_answers_have_intervals_over_articles(examples
     report = evaluate(SCHEMA, examples, predictions[1:], seed=1, replicates=60)
     found = {d.name: report["dimensions"][d.name]["models"]["transformer"] for d in SCHEMA.dimensions}
     index = np.array([sorted({e.group for e in examples}).index(e.group) for e in examples])
-    weights = metrics.resampling_weights(12, seed=1, replicates=60).astype(int)
+    weights = bootstrap.resampling_weights(12, seed=1, replicates=60).astype(int)
     eces, shares = {d.name: [] for d in SCHEMA.dimensions}, []
     for weight in weights:
         rows = np.repeat(np.arange(len(examples)), weight[index])
@@ -283,11 +283,13 @@ def test_calibration_and_confident_answers_have_intervals_over_articles(examples
             values.append(one[name]["models"]["m"]["calibration"]["ece"])
         shares.append([(row["precision"], row["claim_precision"]) for row in one["tone"]["models"]["m"]["selective"]])
     for name, values in eces.items():
-        assert found[name]["calibration"]["ece_interval"] == pytest.approx(metrics.interval(np.array(values)), abs=2e-6)
+        assert found[name]["calibration"]["ece_interval"] == pytest.approx(
+            bootstrap.interval(np.array(values)), abs=2e-6
+        )
     for n, row in enumerate(found["tone"]["selective"]):
         for place, key in enumerate(("precision", "claim_precision")):
             values = np.array([share[n][place] for share in shares if share[n][place] is not None])
-            expected = metrics.interval(values) if len(values) else None
+            expected = bootstrap.interval(values) if len(values) else None
             assert row[f"{key}_interval"] == (expected and pytest.approx(expected, abs=2e-6))
     low, high = found["tone"]["selective"][3]["claim_precision_interval"]
     share = found["tone"]["selective"][3]["claim_precision"]

@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 from newslean.errors import DataError
 from newslean.schema import Schema, schema_from_dict
 from tests.train.test_keys import change_weights
-from train import metrics
+from train import bootstrap, metrics
 from train.arrays import write_arrays
 from train.baseline import fit_baseline
 from train.experiment import Setting, mean_over_seeds, run_experiment
@@ -141,14 +141,14 @@ def test_the_difference_from_itself_is_zero(run):
 def test_the_spread_of_seeds_widens_the_interval():
     articles = np.random.default_rng(0).normal(scale=0.01, size=1000)
     scores = [0.2 + articles, 0.8 + articles]
-    low, high = metrics.interval(mean_over_seeds(scores, seed=1))
+    low, high = bootstrap.interval(mean_over_seeds(scores, seed=1))
     assert (low, high) == pytest.approx((0.2, 0.8), abs=0.05)
-    assert metrics.interval(mean_over_seeds(scores[:1], seed=1)) == metrics.interval(scores[0])
+    assert bootstrap.interval(mean_over_seeds(scores[:1], seed=1)) == bootstrap.interval(scores[0])
     # The same seeds on either side, drawn alike: what all fits of a seed share drops out of the difference.
     better = [score + 0.1 for score in scores]
     paired = mean_over_seeds(better, seed=1) - mean_over_seeds(scores, seed=1)
-    assert metrics.interval(paired) == pytest.approx([0.1, 0.1])
-    assert metrics.interval(mean_over_seeds(better, seed=2) - mean_over_seeds(scores, seed=1))[0] < 0
+    assert bootstrap.interval(paired) == pytest.approx([0.1, 0.1])
+    assert bootstrap.interval(mean_over_seeds(better, seed=2) - mean_over_seeds(scores, seed=1))[0] < 0
 
 
 def test_the_table_holds_the_spread_of_seeds(trained: SimpleNamespace, schema: Schema, tmp_path: Path):

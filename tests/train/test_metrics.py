@@ -3,7 +3,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from newslean.schema import Dimension
-from train import metrics
+from train import bootstrap, metrics
 
 TONE = Dimension("tone", "single", ("warm", "cold", "mixed", "flat"), neutral="flat")
 THEME = Dimension("theme", "multi", ("rain", "snow", "wind", "hail"))
@@ -41,7 +41,7 @@ def test_f1_is_that_of_scikit_learn(dimension):
 @pytest.mark.parametrize("dimension", [TONE, THEME])
 def test_a_replicate_equals_its_articles_written_out(dimension):
     gold, predicted, groups = random_case(dimension)
-    weights = metrics.resampling_weights(7, seed=3, replicates=20)
+    weights = bootstrap.resampling_weights(7, seed=3, replicates=20)
     resampled = metrics.count(gold, predicted, groups).weighted(weights)
     index = np.array([int(group.removeprefix("article-")) for group in groups])
     for replicate, row in enumerate(weights.astype(int)):
@@ -68,26 +68,26 @@ def test_indicator_refuses_an_unknown_label():
 
 
 def test_resampling_draws_whole_articles_from_the_seed():
-    weights = metrics.resampling_weights(5, seed=1, replicates=300)
+    weights = bootstrap.resampling_weights(5, seed=1, replicates=300)
     assert weights.shape == (300, 5)
     assert (weights.sum(axis=1) == 5).all()
     assert weights.mean(axis=0) == pytest.approx(np.ones(5), abs=0.2)
-    np.testing.assert_array_equal(weights, metrics.resampling_weights(5, seed=1, replicates=300))
-    assert (weights != metrics.resampling_weights(5, seed=2, replicates=300)).any()
+    np.testing.assert_array_equal(weights, bootstrap.resampling_weights(5, seed=1, replicates=300))
+    assert (weights != bootstrap.resampling_weights(5, seed=2, replicates=300)).any()
 
 
 @pytest.mark.parametrize("groups", [0, 1])
 def test_fewer_than_two_articles_cannot_be_resampled(groups):
-    assert metrics.resampling_weights(groups, seed=1, replicates=10) is None
+    assert bootstrap.resampling_weights(groups, seed=1, replicates=10) is None
 
 
 def test_very_many_groups_get_fewer_replicates(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(metrics, "MAX_WEIGHTS", 5_000)
-    assert [len(metrics.resampling_weights(n, seed=1, replicates=500)) for n in (5, 20, 10_000)] == [500, 250, 200]
+    monkeypatch.setattr(bootstrap, "MAX_WEIGHTS", 5_000)
+    assert [len(bootstrap.resampling_weights(n, seed=1, replicates=500)) for n in (5, 20, 10_000)] == [500, 250, 200]
 
 
 def test_interval_holds_the_middle_95_percent():
-    assert metrics.interval(np.arange(1001.0)) == pytest.approx([25, 975])
+    assert bootstrap.interval(np.arange(1001.0)) == pytest.approx([25, 975])
 
 
 def test_rare_labels_do_not_draw_intervals_below_the_estimate():
@@ -97,18 +97,18 @@ def test_rare_labels_do_not_draw_intervals_below_the_estimate():
     guess = np.where(rng.random(180) < 0.8, gold.argmax(1), rng.integers(60, size=180))
     for answers in (gold, np.eye(60, dtype=bool)[guess]):
         counts = metrics.count(gold, answers, groups)
-        weights = metrics.resampling_weights(60, seed=1, replicates=500)
-        low, high = metrics.interval(metrics.drawn_macro_f1(counts, weights))
+        weights = bootstrap.resampling_weights(60, seed=1, replicates=500)
+        low, high = bootstrap.interval(bootstrap.drawn_macro_f1(counts, weights))
         assert low <= whole(counts).macro_f1() <= high + 1e-12
-        bounds = np.transpose(metrics.interval(metrics.drawn_f1(counts, weights)))
+        bounds = np.transpose(bootstrap.interval(bootstrap.drawn_f1(counts, weights)))
         assert (bounds[:, 0] <= bounds[:, 1]).all()  # and no NaN
-    assert metrics.interval(metrics.drawn_macro_f1(metrics.count(gold, gold, groups), weights)) == [1, 1]
+    assert bootstrap.interval(bootstrap.drawn_macro_f1(metrics.count(gold, gold, groups), weights)) == [1, 1]
 
 
 def test_a_label_that_gold_lacks_counts_as_nought_in_replicates_too():
     gold, predicted, groups = random_case(TONE)
-    counts, weights = metrics.count(gold, predicted, groups), metrics.resampling_weights(7, seed=1, replicates=50)
-    np.testing.assert_allclose(metrics.drawn_macro_f1(counts, weights), counts.weighted(weights).macro_f1())
+    counts, weights = metrics.count(gold, predicted, groups), bootstrap.resampling_weights(7, seed=1, replicates=50)
+    np.testing.assert_allclose(bootstrap.drawn_macro_f1(counts, weights), counts.weighted(weights).macro_f1())
 
 
 def test_reliability_by_hand():

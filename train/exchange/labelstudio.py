@@ -97,9 +97,10 @@ def _task(task: Task, schema: Schema, previous: str) -> dict[str, Any]:
         "doc": task.doc,
         "n": task.n,
         **task.about,
+        PAYLOAD: payload_of(task, schema),
     }
     return {
-        "data": {**data, PAYLOAD: payload_of(task, schema)},
+        "data": data,
         "annotations": [
             {
                 "id": number,  # comes back as import_id
